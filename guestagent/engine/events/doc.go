@@ -1,0 +1,2 @@
+// Package events publishes what happens in the engine and replays the recent past.
+package events
