@@ -121,6 +121,8 @@ type Start struct {
 	RootfsPath string
 	Streams    Streams
 	Log        Log
+	User       string   `json:",omitempty"` // as typed; resolved in the container's own passwd and group
+	GroupAdd   []string `json:",omitempty"` // additional groups, names or ids
 	Systemd    bool     `json:",omitempty"` // the systemd cgroup driver
 	Attach     []Attach `json:",omitempty"` // one per descriptor sent along
 }
@@ -146,9 +148,11 @@ type Log struct {
 
 // Exec tells the supervisor to start another process in a running container. ID and ExecID are in the Request.
 type Exec struct {
-	Process *specs.Process
-	Streams Streams
-	Attach  *Attach `json:",omitempty"` // of the descriptor sent along, if any
+	Process  *specs.Process
+	User     string   `json:",omitempty"` // as typed; resolved in the container's own passwd and group
+	GroupAdd []string `json:",omitempty"`
+	Streams  Streams
+	Attach   *Attach `json:",omitempty"` // of the descriptor sent along, if any
 }
 
 // Attach describes one client of a process's streams. Its descriptor is a connected stream socket (or a pipe for
