@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // appArmorEnabled says whether this kernel confines by AppArmor profiles.
@@ -18,4 +20,10 @@ var appArmorEnabled = sync.OnceValue(func() bool {
 var unifiedCgroups = sync.OnceValue(func() bool {
 	_, err := os.Stat("/sys/fs/cgroup/cgroup.controllers")
 	return err == nil
+})
+
+// recursiveReadonly says whether mount_setattr(2) with AT_RECURSIVE exists (Linux 5.12), so that a read-only bind is
+// read-only in what is mounted below it too.
+var recursiveReadonly = sync.OnceValue(func() bool {
+	return unix.MountSetattr(-1, "", unix.AT_EMPTY_PATH, &unix.MountAttr{}) != unix.ENOSYS
 })

@@ -126,7 +126,7 @@ func (m Mount) oci() specs.Mount {
 	out.Options = append([]string{kind, prop}, m.Options...)
 	if m.ReadOnly {
 		out.Options = append(out.Options, "ro")
-		if !m.NoRecurse {
+		if !m.NoRecurse && recursiveReadonly() {
 			out.Options = append(out.Options, "rro")
 		}
 	}
