@@ -1,0 +1,42 @@
+package stage
+
+import specs "github.com/opencontainers/runtime-spec/specs-go"
+
+// Name is the program's name (argv[0]) that makes berth-init run Main.
+const Name = "berth-stage"
+
+// Prepare is the first message to a parked process.
+type Prepare struct {
+	Anchor   string        // a directory of the machine to attach the container's root to, in this process's mounts alone
+	CgroupNS bool          // unshare the cgroup namespace
+	Mounts   []specs.Mount // kernel file systems to make ahead
+}
+
+// Plan is what the process is to become. Indices count the descriptors that travel with the message.
+type Plan struct {
+	ID      string
+	Spec    *specs.Spec
+	Root    int         // a detached mount
+	NetNS   int         // -1: stay in the parent's
+	Sources map[int]int // of the bind mounts in Spec.Mounts: index there to a detached mount
+	Stdio   [3]int      // unused with a terminal
+	Filter  []byte      // seccomp program (struct sock_filter, native order); empty for none
+	Flags   uint        // of seccomp(2) for the filter
+}
+
+// Answer is what the process says. Exactly one of its fields is set.
+type Answer struct {
+	Ready   bool     `json:",omitempty"`
+	Console bool     `json:",omitempty"` // the master travels with the message
+	Failure *Failure `json:",omitempty"`
+}
+
+// Failure says why the command was not executed.
+type Failure struct {
+	Message string
+	Errno   int  `json:",omitempty"`
+	Exec    bool `json:",omitempty"` // the command itself could not be executed
+}
+
+// Error makes a *Failure an error.
+func (f *Failure) Error() string { return f.Message }

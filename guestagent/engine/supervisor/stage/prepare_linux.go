@@ -1,0 +1,66 @@
+package stage
+
+import (
+	"encoding/json"
+	"fmt"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// prepared is what a parked process has made ahead: detached mounts by what they are.
+type prepared map[string]int
+
+func keyOf(m *specs.Mount) string {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return "" // a Mount always marshals
+	}
+	return string(b)
+}
+
+// take gives the mount away, if it is there.
+func (p prepared) take(m *specs.Mount) (fd int, ok bool) {
+	k := keyOf(m)
+	fd, ok = p[k]
+	delete(p, k)
+	return fd, ok
+}
+
+func prepare(p *Prepare) (prepared, error) {
+	// An own fs_struct for this thread: setns and pivot_root must not see other threads share it.
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return nil, step("unsharing the file system state", err)
+	}
+	if p.CgroupNS {
+		if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
+			return nil, step("unsharing the cgroup namespace", err)
+		}
+	}
+	// What the machine unmounts must go away here too, what is mounted here must not show there.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return nil, step("making the machine's mounts slaves", err)
+	}
+	out := prepared{}
+	for i := range p.Mounts {
+		m := &p.Mounts[i]
+		fd, err := makeAny(m)
+		if err != nil {
+			return nil, step(fmt.Sprintf("making %s for %s", m.Type, m.Destination), err)
+		}
+		if m.Destination == "/dev" {
+			if err := populateDev(fd); err != nil {
+				return nil, err
+			}
+		}
+		out[keyOf(m)] = fd
+	}
+	return out, nil
+}
+
+func makeAny(m *specs.Mount) (int, error) {
+	if m.Type == "cgroup" {
+		return makeCgroups(m)
+	}
+	return makeMount(m)
+}
