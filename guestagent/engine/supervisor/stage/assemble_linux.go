@@ -23,6 +23,7 @@ type assembly struct {
 	proc    int // of our own procfs, -1 without one
 	null    int // of the machine's /dev/null, taken before anything of the container was touched
 	console *os.File
+	guest   bool // another process of a container that stands
 }
 
 func (a *assembly) fd(i int) int { return int(a.files[i].Fd()) }

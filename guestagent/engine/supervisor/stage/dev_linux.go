@@ -108,8 +108,10 @@ func (a *assembly) openConsole() error {
 	if box := a.spec.Process.ConsoleSize; box != nil {
 		unix.IoctlSetWinsize(slave, unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(box.Height), Col: uint16(box.Width)})
 	}
-	if err := a.coverConsole(slave); err != nil {
-		return step("setting up /dev/console", err)
+	if !a.guest {
+		if err := a.coverConsole(slave); err != nil {
+			return step("setting up /dev/console", err)
+		}
 	}
 	if err := a.control.Send(&Answer{Console: true}, ptmx); err != nil {
 		return step("handing over the terminal", err)

@@ -52,10 +52,11 @@ func run(c *proto.Conn) error {
 		return step("hiding from ptrace", err)
 	}
 	var p Prepare
-	if _, err := c.Recv(&p); err != nil {
+	first, err := c.Recv(&p)
+	if err != nil {
 		return err
 	}
-	ahead, err := prepare(&p)
+	ahead, err := prepare(&p, first)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,11 @@ func run(c *proto.Conn) error {
 		return err
 	}
 	a := &assembly{plan: &plan, spec: plan.Spec, files: files, ahead: ahead, anchor: p.Anchor, control: c}
-	if err := a.build(); err != nil {
+	enter := a.build
+	if p.Join {
+		enter = a.visit
+	}
+	if err := enter(); err != nil {
 		return err
 	}
 	return a.become()

@@ -7,6 +7,9 @@ const Name = "berth-stage"
 
 // Prepare is the first message to a parked process.
 type Prepare struct {
+	// Join is set for another process of a running container: its first process's pidfd travels with the message, and
+	// its namespaces are entered instead of made (the pid namespace by the parent, before it forked).
+	Join     bool
 	Anchor   string        // a directory of the machine to attach the container's root to, in this process's mounts alone
 	CgroupNS bool          // unshare the cgroup namespace
 	Mounts   []specs.Mount // kernel file systems to make ahead
@@ -16,7 +19,7 @@ type Prepare struct {
 type Plan struct {
 	ID      string
 	Spec    *specs.Spec
-	Root    int         // a detached mount
+	Root    int         // a detached mount; unused with Prepare.Join
 	NetNS   int         // -1: stay in the parent's
 	Sources map[int]int // of the bind mounts in Spec.Mounts: index there to a detached mount
 	Stdio   [3]int      // unused with a terminal

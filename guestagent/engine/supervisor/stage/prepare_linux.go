@@ -3,6 +3,7 @@ package stage
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -27,10 +28,13 @@ func (p prepared) take(m *specs.Mount) (fd int, ok bool) {
 	return fd, ok
 }
 
-func prepare(p *Prepare) (prepared, error) {
+func prepare(p *Prepare, files []*os.File) (prepared, error) {
 	// An own fs_struct for this thread: setns and pivot_root must not see other threads share it.
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return nil, step("unsharing the file system state", err)
+	}
+	if p.Join {
+		return nil, join(files)
 	}
 	if p.CgroupNS {
 		if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {

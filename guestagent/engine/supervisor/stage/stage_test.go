@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,6 +36,11 @@ type child struct {
 
 func park(t *testing.T, p Prepare) *child {
 	t.Helper()
+	return spawn(t, unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWUTS|unix.CLONE_NEWIPC, nil, p)
+}
+
+func spawn(t *testing.T, flags uintptr, with *os.File, p Prepare) *child {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("namespaces want root")
 	}
@@ -54,16 +60,18 @@ func park(t *testing.T, p Prepare) *child {
 	cmd.Env = []string{"GOMAXPROCS=1"}
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC, Pdeathsig: syscall.SIGKILL,
-	}
-	if err := cmd.Start(); err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
+	if err := startIn(cmd, with); err != nil {
 		t.Fatal(err)
 	}
 	c := &child{cmd: cmd, conn: proto.NewConn(conn.(*net.UnixConn))}
 	c.conn.Unix().SetDeadline(time.Now().Add(30 * time.Second))
 	t.Cleanup(func() { c.conn.Close(); cmd.Process.Kill(); cmd.Wait() })
-	if err := c.conn.Send(&p); err != nil {
+	var fds []int
+	if with != nil {
+		fds = append(fds, int(with.Fd()))
+	}
+	if err := c.conn.Send(&p, fds...); err != nil {
 		t.Fatal(err)
 	}
 	var a Answer
@@ -71,6 +79,23 @@ func park(t *testing.T, p Prepare) *child {
 		t.Fatalf("not ready: %+v, error %v", a.Failure, err)
 	}
 	return c
+}
+
+// startIn starts a command in the pid namespace of a process, from a thread that is thrown away.
+func startIn(cmd *exec.Cmd, init *os.File) error {
+	if init == nil {
+		return cmd.Start()
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err := unix.Setns(int(init.Fd()), unix.CLONE_NEWPID)
+		if err == nil {
+			err = cmd.Start()
+		}
+		done <- err
+	}()
+	return <-done
 }
 
 // kernelMounts are what every container gets.
@@ -92,8 +117,7 @@ func sysfs() specs.Mount {
 type world struct {
 	root  string
 	spec  *specs.Spec
-	binds map[string]string // destination: source
-	tty   bool
+	stdin *os.File // /dev/null where nil
 }
 
 func newWorld(t *testing.T, args ...string) *world {
@@ -156,12 +180,13 @@ func (w *world) start(t *testing.T) (out *os.File, c *child, failure *Failure) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { out.Close() })
-	null, err := os.Open("/dev/null")
-	if err != nil {
-		t.Fatal(err)
+	if w.stdin == nil {
+		if w.stdin, err = os.Open("/dev/null"); err != nil {
+			t.Fatal(err)
+		}
 	}
-	defer null.Close()
-	files := []*os.File{tree(t, w.root), null, in}
+	defer w.stdin.Close()
+	files := []*os.File{tree(t, w.root), w.stdin, in}
 	plan := &Plan{ID: "test", Spec: w.spec, NetNS: -1, Sources: map[int]int{}, Stdio: [3]int{1, 2, 2}}
 	for i, m := range w.spec.Mounts {
 		if m.Type == "bind" {
@@ -343,5 +368,54 @@ func TestWhatCannotBeExecuted(t *testing.T) {
 			}
 			c.cmd.Wait()
 		})
+	}
+}
+
+func TestAnotherProcessJoins(t *testing.T) {
+	w := newWorld(t, "sh", "-c", "echo up; read x")
+	stdin, hold, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hold.Close()
+	w.stdin = stdin
+	out, first, f := w.start(t)
+	if f != nil {
+		t.Fatal(f.Message)
+	}
+	if _, err := io.ReadFull(out, make([]byte, 3)); err != nil {
+		t.Fatal(err)
+	}
+	pidfd, err := unix.PidfdOpen(first.cmd.Process.Pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	init := os.NewFile(uintptr(pidfd), "init")
+	defer init.Close()
+
+	c := spawn(t, 0, init, Prepare{Join: true})
+	r, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	visitor := newWorld(t, "sh", "-c", "hostname; cat /proc/1/comm; ls /; grep CapBnd /proc/self/status | tr -d '\\t'; ls /proc/self/fd | wc -l").spec
+	plan := &Plan{ID: "test", Spec: visitor, NetNS: -1, Stdio: [3]int{0, 1, 1}}
+	null, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if err := c.conn.Send(plan, int(null.Fd()), int(in.Fd())); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	var a Answer
+	if _, err := c.conn.Recv(&a); !errors.Is(err, io.EOF) {
+		t.Fatalf("%+v, error %v", a.Failure, err)
+	}
+	got, _ := io.ReadAll(r)
+	if want := "berth-test\nsh\nbin\ndev\nproc\nsys\nCapBnd:00000000080000c1\n4\n"; string(got) != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
