@@ -1,0 +1,185 @@
+//go:build linux
+
+package image
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/containerd/containerd/v2/pkg/archive"
+	"github.com/containerd/containerd/v2/pkg/archive/compression"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/opencontainers/go-digest"
+)
+
+// maxZstdWindow bounds the memory that one zstd stream may ask for.
+const maxZstdWindow = 128 << 20
+
+// applied is what came of unpacking one layer into a directory.
+type applied struct {
+	diffID digest.Digest
+	bytes  int64
+	// needsParent says that the layer has entries whose parent directory it does not carry, so that the directory's
+	// owner and mode are those of the layer below.
+	needsParent bool
+}
+
+// decompress inflates src in this process, whatever of gzip, zstd or nothing it is by its first bytes.
+func decompress(src io.Reader) (io.ReadCloser, error) {
+	br := bufio.NewReaderSize(src, 64<<10)
+	head, err := br.Peek(10)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch compression.DetectCompression(head) {
+	case compression.Gzip:
+		return gzip.NewReader(br)
+	case compression.Zstd:
+		d, err := zstd.NewReader(br, zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	default:
+		return io.NopCloser(br), nil
+	}
+}
+
+// inflate runs decompress in a goroutine of its own, which ends when src does, when the reader closes, or with ctx.
+func inflate(ctx context.Context, src io.Reader) *chunks {
+	out := newChunks(ctx)
+	go func() {
+		r, err := decompress(src)
+		if err == nil {
+			_, err = io.CopyBuffer(out, onlyReader{r}, make([]byte, chunkBytes))
+			_ = r.Close()
+		}
+		out.CloseWithError(err)
+	}()
+	return out
+}
+
+// onlyReader hides WriterTo, whose implementations write in smaller pieces.
+type onlyReader struct{ io.Reader }
+
+// applyLayer unpacks the compressed tar stream src into what mounts describe: a bind mount of an empty directory, or
+// an overlay mount, of which only the directories are used. More than limit bytes of tar are refused.
+func applyLayer(ctx context.Context, mounts []mount.Mount, src io.Reader, limit int64) (applied, error) {
+	dir, parents, err := layerDirs(mounts)
+	if err != nil {
+		return applied{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	plain := inflate(ctx, src)
+	defer plain.CloseRead()
+	digester := digest.Canonical.Digester()
+	in := &bounded{r: io.TeeReader(plain, digester.Hash()), left: limit}
+	seen := &dirsSeen{explicit: map[string]bool{}}
+	opts := []archive.ApplyOpt{
+		archive.WithConvertWhiteout(archive.OverlayConvertWhiteout),
+		archive.WithFilter(seen.header),
+	}
+	if len(parents) > 0 {
+		opts = append(opts, archive.WithParents(parents))
+	}
+	if _, err := archive.Apply(ctx, dir, in, opts...); err != nil {
+		return applied{needsParent: seen.missing}, err
+	}
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		return applied{}, err
+	}
+	return applied{diffID: digester.Digest(), bytes: limit - in.left, needsParent: seen.missing}, nil
+}
+
+// layerDirs finds the directory to unpack into, and those of the layers below, nearest first.
+func layerDirs(mounts []mount.Mount) (dir string, parents []string, err error) {
+	if len(mounts) != 1 {
+		return "", nil, errdefs.System("snapshotter gave %d mounts where one was expected", len(mounts))
+	}
+	m := mounts[0]
+	if m.Type == "bind" {
+		return m.Source, nil, nil
+	}
+	for _, o := range m.Options {
+		if v, ok := strings.CutPrefix(o, "upperdir="); ok {
+			dir = v
+		}
+		if v, ok := strings.CutPrefix(o, "lowerdir="); ok {
+			parents = strings.Split(v, ":")
+		}
+	}
+	if dir == "" {
+		return "", nil, errdefs.System("snapshotter gave a mount of type %s without an upper directory", m.Type)
+	}
+	return dir, parents, nil
+}
+
+// bounded fails once more than left bytes were read.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	b.left -= int64(n)
+	if b.left < 0 {
+		return n, errdefs.Invalid("layer is larger than allowed when unpacked")
+	}
+	return n, err
+}
+
+// dirsSeen looks at every entry before it is unpacked.
+type dirsSeen struct {
+	explicit map[string]bool // directories that the layer itself describes
+	missing  bool
+}
+
+// header notes missing parents and takes attributes away by which a layer would steer overlayfs itself.
+func (d *dirsSeen) header(h *tar.Header) (bool, error) {
+	for key := range h.PAXRecords {
+		if name, ok := strings.CutPrefix(key, "SCHILY.xattr."); ok && steersOverlay(name) {
+			delete(h.PAXRecords, key)
+		}
+	}
+	if h.Size < 0 {
+		return false, errdefs.Invalid("layer entry %q has a negative size", h.Name)
+	}
+	name := path.Clean("/" + h.Name)
+	for dir := path.Dir(name); dir != "/" && !d.missing; dir = path.Dir(dir) {
+		if d.explicit[dir] {
+			break
+		}
+		d.missing = true
+	}
+	if h.Typeflag == tar.TypeDir {
+		d.explicit[name] = true
+	}
+	return true, nil
+}
+
+func steersOverlay(xattr string) bool {
+	return strings.HasPrefix(xattr, "trusted.overlay.") || strings.HasPrefix(xattr, "user.overlay.")
+}
+
+// checkDiffID compares what was unpacked with what the configuration promised.
+func checkDiffID(got applied, want, blob digest.Digest) error {
+	if got.diffID != want {
+		return errdefs.Invalid("layer %s does not match its image's configuration: unpacked %s, expected %s", blob, got.diffID, want)
+	}
+	return nil
+}
+
+func applyError(blob digest.Digest, err error) error {
+	return fmt.Errorf("failed to register layer: unpacking %s: %w", blob, err)
+}

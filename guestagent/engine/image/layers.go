@@ -1,0 +1,291 @@
+//go:build linux
+
+package image
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/berthhq/berth/guestagent/engine/image/progress"
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/leases"
+	"github.com/containerd/containerd/v2/core/remotes"
+	"github.com/containerd/containerd/v2/core/snapshots"
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+)
+
+// layerSet is the layers of one image on their way to committed snapshots. All layers are fetched and unpacked at the
+// same time, each into a snapshot without a parent; they are committed in order, each then getting its parent.
+type layerSet struct {
+	s         *Service
+	f         remotes.Fetcher // nil where all content is here already
+	out       *progress.Writer
+	layers    []ocispec.Descriptor
+	diffIDs   []digest.Digest
+	chains    []digest.Digest
+	committed []chan struct{} // closed when the snapshot of that chain exists
+	downloads chan struct{}
+}
+
+func (s *Service) newLayerSet(f remotes.Fetcher, p *parts, out *progress.Writer) *layerSet {
+	ls := &layerSet{
+		s: s, f: f, out: out, layers: p.manifest.Layers, diffIDs: p.config.RootFS.DiffIDs,
+		downloads: make(chan struct{}, s.cfg.MaxConcurrentDownloads),
+	}
+	ls.chains = identity.ChainIDs(append([]digest.Digest(nil), ls.diffIDs...))
+	for range ls.chains {
+		ls.committed = append(ls.committed, make(chan struct{}))
+	}
+	return ls
+}
+
+func (ls *layerSet) line(i int) string { return ls.layers[i].Digest.Encoded()[:12] }
+
+// run brings all layers in and unpacks them; the context must hold a lease.
+func (ls *layerSet) run(ctx context.Context) error {
+	if err := ls.keepExisting(ctx); err != nil {
+		return err
+	}
+	for i := range ls.layers {
+		if !ls.ready(ctx, i) {
+			ls.out.State(ls.line(i), "Pulling fs layer")
+		}
+	}
+	eg, ctx := errgroup.WithContext(ctx)
+	for i := range ls.layers {
+		eg.Go(func() error { return ls.layer(ctx, i) })
+	}
+	return eg.Wait()
+}
+
+// keepExisting puts the longest chain that is unpacked already under the lease.
+func (ls *layerSet) keepExisting(ctx context.Context) error {
+	id, ok := leases.FromContext(ctx)
+	if !ok {
+		return nil
+	}
+	for i := len(ls.chains) - 1; i >= 0; i-- {
+		if _, err := ls.s.sn.Stat(ctx, ls.chains[i].String()); err != nil {
+			continue
+		}
+		res := leases.Resource{ID: ls.chains[i].String(), Type: "snapshots/" + snapshotterName}
+		if err := ls.s.leases.AddResource(ctx, leases.Lease{ID: id}, res); err != nil {
+			return fmt.Errorf("keeping snapshot %s: %w", ls.chains[i], err)
+		}
+		return nil
+	}
+	return nil
+}
+
+// ready tells whether a layer is here, fetched and unpacked.
+func (ls *layerSet) ready(ctx context.Context, i int) bool {
+	_, err := ls.s.sn.Stat(ctx, ls.chains[i].String())
+	return err == nil && ls.s.present(ctx, ls.layers[i])
+}
+
+// layer brings one layer in, from wherever it stands to a committed snapshot.
+func (ls *layerSet) layer(ctx context.Context, i int) error {
+	unlock, err := ls.s.locks.lock(ctx, "chain:"+ls.chains[i].String())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if ls.ready(ctx, i) {
+		ls.out.Line(ls.line(i), "Already exists")
+		close(ls.committed[i])
+		return nil
+	}
+	if _, err := ls.s.sn.Stat(ctx, ls.chains[i].String()); err == nil {
+		// Unpacked for another image whose compressed layers differ or are gone: a push would miss them.
+		close(ls.committed[i])
+		return ls.download(ctx, i)
+	}
+	key, got, err := ls.unpackFirst(ctx, i)
+	if err != nil {
+		return err
+	}
+	if i > 0 {
+		select {
+		case <-ls.committed[i-1]:
+		case <-ctx.Done():
+			ls.s.discard(ctx, key)
+			return ctx.Err()
+		}
+		if got.needsParent {
+			ls.s.discard(ctx, key)
+			if key, err = ls.unpackOnParent(ctx, i); err != nil {
+				return err
+			}
+		}
+	}
+	if err := ls.commit(ctx, i, key); err != nil {
+		ls.s.discard(ctx, key)
+		return err
+	}
+	close(ls.committed[i])
+	ls.out.State(ls.line(i), "Pull complete")
+	return nil
+}
+
+func (ls *layerSet) commit(ctx context.Context, i int, key string) error {
+	opts := []snapshots.Opt{}
+	if i > 0 {
+		opts = append(opts, snapshots.WithParent(ls.chains[i-1].String()))
+	}
+	err := ls.s.sn.Commit(ctx, ls.chains[i].String(), key, opts...)
+	if err != nil && !cerrdefs.IsAlreadyExists(err) {
+		return fmt.Errorf("committing layer %s: %w", ls.layers[i].Digest, err)
+	}
+	if err != nil {
+		ls.s.discard(ctx, key)
+	}
+	return nil
+}
+
+// download fetches a layer without unpacking it.
+func (ls *layerSet) download(ctx context.Context, i int) error {
+	release, err := take(ctx, ls.downloads)
+	if err != nil {
+		return err
+	}
+	defer release()
+	t := &transfer{s: ls.s, f: ls.f, out: ls.out, desc: ls.layers[i], begun: func(bool) {}}
+	return t.run(ctx)
+}
+
+// unpackFirst fetches a layer and unpacks it into a snapshot of its own, while it arrives where possible. A layer that
+// cannot be unpacked by itself says so in needsParent, with no key then.
+func (ls *layerSet) unpackFirst(ctx context.Context, i int) (key string, got applied, err error) {
+	if ls.f == nil || ls.s.present(ctx, ls.layers[i]) {
+		if ls.f != nil {
+			if err := ls.download(ctx, i); err != nil { // puts it under the lease
+				return "", got, err
+			}
+		}
+		return ls.unpackStored(ctx, i, "")
+	}
+	release, err := take(ctx, ls.downloads)
+	if err != nil {
+		return "", got, err
+	}
+	streams := make(chan bool, 1)
+	t := &transfer{s: ls.s, f: ls.f, out: ls.out, desc: ls.layers[i], sink: newChunks(ctx), begun: func(s bool) { streams <- s }}
+	arrived := make(chan error, 1)
+	go func() {
+		defer release()
+		arrived <- t.run(ctx)
+	}()
+	if !<-streams {
+		if err := <-arrived; err != nil {
+			return "", got, err
+		}
+		return ls.unpackStored(ctx, i, "")
+	}
+	key, got, err = ls.unpack(ctx, i, "", t.sink)
+	t.sink.CloseRead()
+	if terr := <-arrived; terr != nil {
+		// What the registry did explains what unpacking saw.
+		ls.s.discard(ctx, key)
+		return "", got, terr
+	}
+	return key, got, err
+}
+
+func (ls *layerSet) unpackOnParent(ctx context.Context, i int) (key string, err error) {
+	key, _, err = ls.unpackStored(ctx, i, ls.chains[i-1].String())
+	return key, err
+}
+
+// unpackStored unpacks a layer that is in the content store.
+func (ls *layerSet) unpackStored(ctx context.Context, i int, parent string) (key string, got applied, err error) {
+	release, err := take(ctx, ls.s.unpacks)
+	if err != nil {
+		return "", got, err
+	}
+	defer release()
+	ra, err := ls.s.content.ReaderAt(ctx, ls.layers[i])
+	if err != nil {
+		return "", got, fmt.Errorf("reading layer %s: %w", ls.layers[i].Digest, err)
+	}
+	defer ra.Close()
+	counted := &countingReader{r: content.NewReader(ra), tell: func(n int64) {
+		ls.out.Count(ls.line(i), "Extracting", n, ls.layers[i].Size)
+	}}
+	return ls.unpack(ctx, i, parent, counted)
+}
+
+// unpack writes a layer into a new snapshot. Where that fails only because a lower layer's files are wanted, it
+// returns no key, needsParent and no error.
+func (ls *layerSet) unpack(ctx context.Context, i int, parent string, src io.Reader) (key string, got applied, err error) {
+	key = extractPrefix + randomName() + " " + ls.chains[i].String()
+	mounts, err := ls.s.sn.Prepare(ctx, key, parent)
+	if err != nil {
+		return "", got, fmt.Errorf("preparing layer %s: %w", ls.layers[i].Digest, err)
+	}
+	got, err = applyLayer(ctx, mounts, src, ls.s.cfg.MaxLayerBytes)
+	lacking := i > 0 && parent == ""
+	if lacking && errors.Is(err, fs.ErrNotExist) {
+		got.needsParent = true
+		ls.s.discard(ctx, key)
+		return "", got, nil
+	}
+	got.needsParent = got.needsParent && lacking
+	if err == nil {
+		err = checkDiffID(got, ls.diffIDs[i], ls.layers[i].Digest)
+	} else {
+		err = applyError(ls.layers[i].Digest, err)
+	}
+	if err != nil {
+		ls.s.discard(ctx, key)
+		return "", got, err
+	}
+	return key, got, nil
+}
+
+// discard removes a snapshot that will not be committed. What cannot be removed now is when the engine starts next.
+func (s *Service) discard(ctx context.Context, key string) {
+	if key == "" {
+		return
+	}
+	if err := s.sn.Remove(context.WithoutCancel(ctx), key); err == nil {
+		s.gc.soon()
+	}
+}
+
+// take waits for a token of a semaphore.
+func take(ctx context.Context, sem chan struct{}) (release func(), err error) {
+	select {
+	case sem <- struct{}{}:
+		return func() { <-sem }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+type countingReader struct {
+	r    io.Reader
+	n    int64
+	tell func(int64)
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	c.tell(c.n)
+	return n, err
+}
+
+func randomName() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}

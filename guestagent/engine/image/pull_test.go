@@ -1,0 +1,93 @@
+//go:build linux
+
+package image
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/containerd/platforms"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+func platformOf(s string) ocispec.Platform { return platforms.MustParse(s) }
+
+// mounted mounts the root of a new container of an image.
+func mounted(t *testing.T, s *Service, ref, id string) string {
+	t.Helper()
+	ctx := context.Background()
+	img, err := s.Resolve(ctx, ref, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(s.layout.Containers(), id)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Prepare(ctx, img, id, dir); err != nil {
+		t.Fatal(err)
+	}
+	ms, err := s.Mounts(ctx, img, id, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	if err := mount.All(ms, root); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = mount.UnmountAll(root, 0) })
+	return root
+}
+
+func read(t *testing.T, parts ...string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(parts...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestPullUnpacksLayersInOrder(t *testing.T) {
+	h, s := newHub(t), open(t, amd64)
+	ref := h.push(t, "lib/app:1", imageOf(t, v1.Config{Cmd: []string{"/run"}},
+		layer(t, dir("etc"), file{name: "etc/a", body: "one"}, file{name: "etc/gone", body: "x"}, dir("tmp"), file{name: "run", body: "#!", mode: 0o755}),
+		layer(t, dir("etc"), file{name: "etc/a", body: "two"}, file{name: "etc/.wh.gone"}),
+		layer(t, dir("srv"), file{name: "srv/z", body: "three", uid: 1000}),
+	))
+	var out bytes.Buffer
+	if err := s.ImagePull(context.Background(), ref, nil, nil, &out); err != nil {
+		t.Fatal(err)
+	}
+	root := mounted(t, s, ref, "c1")
+	if got := read(t, root, "etc/a"); got != "two" {
+		t.Errorf("etc/a = %q, want the upper layer's", got)
+	}
+	if _, err := os.Lstat(filepath.Join(root, "etc/gone")); !os.IsNotExist(err) {
+		t.Errorf("etc/gone: %v, want it whited out", err)
+	}
+	if got := read(t, root, "srv/z"); got != "three" {
+		t.Errorf("srv/z = %q", got)
+	}
+	for _, want := range []string{
+		`{"status":"Pulling from lib/app","id":"1"}`, `"Pulling fs layer","progressDetail":{}`, `"Verifying Checksum"`,
+		`"Download complete"`, `"Pull complete"`, `{"status":"Digest: sha256:`, `{"status":"Status: Downloaded newer image for ` + ref + `"}`,
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("progress lacks %s:\n%s", want, out.String())
+		}
+	}
+	out.Reset()
+	if err := s.ImagePull(context.Background(), ref, nil, nil, &out); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "Status: Image is up to date for "+ref) {
+		t.Errorf("second pull said:\n%s", out.String())
+	}
+}
