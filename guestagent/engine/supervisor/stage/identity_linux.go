@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/moby/sys/capability"
@@ -60,7 +61,7 @@ func capSets(c *specs.LinuxCapabilities) (s capSet, err error) {
 		{c.Inheritable, &s.inheritable}, {c.Ambient, &s.ambient},
 	} {
 		for _, n := range part.names {
-			bit, ok := capNumber(n)
+			bit, ok := capNumbers()[n]
 			if !ok {
 				return s, step("setting capabilities", fmt.Errorf("unknown capability %s", n))
 			}
@@ -70,14 +71,14 @@ func capSets(c *specs.LinuxCapabilities) (s capSet, err error) {
 	return s, nil
 }
 
-func capNumber(name string) (uint, bool) {
+// capNumbers is every known capability's number by its name.
+var capNumbers = sync.OnceValue(func() map[string]uint {
+	out := map[string]uint{}
 	for _, c := range capability.ListKnown() {
-		if name == "CAP_"+strings.ToUpper(c.String()) {
-			return uint(c), true
-		}
+		out["CAP_"+strings.ToUpper(c.String())] = uint(c)
 	}
-	return 0, false
-}
+	return out
+})
 
 func dropBounding(keep uint64) error {
 	for c := uint(0); c < 64; c++ {
