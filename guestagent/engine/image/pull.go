@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 
 	"github.com/berthhq/berth/guestagent/engine/image/progress"
 	regclient "github.com/berthhq/berth/guestagent/engine/image/registry"
@@ -191,9 +192,17 @@ func (s *Service) complete(ctx context.Context, name string, target ocispec.Desc
 	return err == nil
 }
 
+// hostname is a registry's name without its port.
+func hostname(domain string) string {
+	if h, _, err := net.SplitHostPort(domain); err == nil {
+		return h
+	}
+	return domain
+}
+
 // markSource notes on each layer which repository has it, so that a push to the same registry need not send it.
 func (s *Service) markSource(ctx context.Context, img *parts, named reference.Named) error {
-	key := labels.LabelDistributionSource + "." + reference.Domain(named)
+	key := labels.LabelDistributionSource + "." + hostname(reference.Domain(named))
 	for _, l := range append([]ocispec.Descriptor{img.manifest.Config}, img.manifest.Layers...) {
 		info, err := s.content.Info(ctx, l.Digest)
 		if err != nil {

@@ -131,11 +131,16 @@ func (c *Client) Insecure(host string) bool {
 
 // Resolver makes a resolver whose requests carry auth to the registry named domain and to no other host.
 func (c *Client) Resolver(ctx context.Context, domain string, auth *registry.AuthConfig) remotes.Resolver {
+	return c.TrackedResolver(ctx, domain, auth, nil)
+}
+
+// TrackedResolver is Resolver with a tracker that tells what became of each upload; nil makes one of its own.
+func (c *Client) TrackedResolver(ctx context.Context, domain string, auth *registry.AuthConfig, t docker.StatusTracker) remotes.Resolver {
 	header := http.Header{}
 	if c.cfg.UserAgent != "" {
 		header.Set("User-Agent", c.cfg.UserAgent)
 	}
-	return docker.NewResolver(docker.ResolverOptions{Hosts: c.Hosts(ctx, domain, auth), Headers: header})
+	return docker.NewResolver(docker.ResolverOptions{Hosts: c.Hosts(ctx, domain, auth), Headers: header, Tracker: t})
 }
 
 // Hosts is the list of machines that serve a registry, in the order in which to try them.

@@ -1,0 +1,79 @@
+//go:build linux
+
+package image
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/containerd/containerd/v2/core/images"
+	imgarchive "github.com/containerd/containerd/v2/core/images/archive"
+	"github.com/containerd/platforms"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// ImageSave writes images as one tar that is both an OCI layout and a docker archive. A repository without a tag stands
+// for all its tags as in docker only where it has :latest; an ID is saved without a name. platform nil is all that is here.
+func (s *Service) ImageSave(ctx context.Context, refs []string, platform *ocispec.Platform, w io.Writer) error {
+	if len(refs) == 0 {
+		return errdefs.Invalid("no image was named to save")
+	}
+	ctx = s.ctx(ctx)
+	opts := []imgarchive.ExportOpt{imgarchive.WithSkipNonDistributableBlobs(), imgarchive.WithSkipMissing(s.content)}
+	if platform != nil {
+		opts = append(opts, imgarchive.WithPlatform(s.matcher(platform)))
+	} else {
+		opts = append(opts, imgarchive.WithPlatform(platforms.Ordered(*s.cfg.Platform)), imgarchive.WithAllPlatforms())
+	}
+	for _, ref := range refs {
+		stored, err := s.find(ctx, ref)
+		if err != nil {
+			return err
+		}
+		target := stored.Target
+		if platform != nil || images.IsIndexType(target.MediaType) && !s.wholeIndex(ctx, target) {
+			p, err := s.pickFor(ctx, stored, ref, platform)
+			if err != nil {
+				return err
+			}
+			target = p.desc
+		}
+		target.Annotations, target.Platform = nil, nil
+		if byID(ref) && familiar(stored.Name) != withTag(ref) || isDangling(stored.Name) {
+			opts = append(opts, imgarchive.WithManifest(target))
+		} else {
+			opts = append(opts, imgarchive.WithManifest(target, stored.Name))
+		}
+	}
+	if err := imgarchive.Export(ctx, s.content, w, opts...); err != nil {
+		return fmt.Errorf("saving images: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) pickFor(ctx context.Context, stored images.Image, ref string, platform *ocispec.Platform) (*parts, error) {
+	if platform == nil {
+		return s.best(ctx, stored)
+	}
+	p, err := s.pick(ctx, stored.Target, s.matcher(platform))
+	if err != nil {
+		return nil, errdefs.NotFound("image with reference %s was found but does not provide the specified platform (%s)", ref, s.platformName(platform))
+	}
+	return p, nil
+}
+
+// wholeIndex tells whether every manifest of an index is here.
+func (s *Service) wholeIndex(ctx context.Context, target ocispec.Descriptor) bool {
+	var idx ocispec.Index
+	if s.readJSON(ctx, target, maxManifestBytes, &idx) != nil {
+		return false
+	}
+	for _, d := range idx.Manifests {
+		if !s.present(ctx, d) {
+			return false
+		}
+	}
+	return true
+}
