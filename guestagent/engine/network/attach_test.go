@@ -1,0 +1,203 @@
+//go:build linux
+
+package network
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	apinet "github.com/moby/moby/api/types/network"
+
+	"github.com/berthhq/berth/guestagent/engine/network/netns"
+)
+
+// attach gives a container a network or fails the test.
+func (w *world) attach(cfg SandboxConfig) *Sandbox {
+	w.t.Helper()
+	if cfg.Hostname == "" {
+		cfg.Hostname = cfg.Name
+	}
+	sb, err := w.Attach(context.Background(), cfg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return sb
+}
+
+// serveTCP answers every connection in ns at addr with a line: name, and the client's address as it is seen there.
+func (w *world) serveTCP(ns, addr, name string) (stop func()) {
+	w.t.Helper()
+	var l net.Listener
+	w.in(ns, func() (err error) { l, err = net.Listen("tcp", addr); return err })
+	if l == nil {
+		w.t.FailNow()
+	}
+	w.t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprintf(c, "%s %s\n", name, netip.MustParseAddrPort(c.RemoteAddr().String()).Addr().Unmap())
+			c.Close()
+		}
+	}()
+	return func() { l.Close() }
+}
+
+// ask connects from ns ("" is the host) and returns the line that comes back.
+func (w *world) ask(ns, addr string) (line string, err error) {
+	ask := func() error {
+		c, err := net.DialTimeout("tcp", addr, 1500*time.Millisecond)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(1500 * time.Millisecond))
+		line, err = bufio.NewReader(c).ReadString('\n')
+		return err
+	}
+	if ns == "" {
+		err = ask()
+	} else {
+		err = netns.Do(ns, ask)
+	}
+	return strings.TrimSpace(line), err
+}
+
+func (w *world) expect(what, ns, addr, want string) {
+	w.t.Helper()
+	if got, err := w.ask(ns, addr); err != nil || got != want {
+		w.t.Errorf("%s: %q, %v; want %q", what, got, err, want)
+	}
+}
+
+func (w *world) refuse(what, ns, addr string) {
+	w.t.Helper()
+	if got, err := w.ask(ns, addr); err == nil {
+		w.t.Errorf("%s: reached %q", what, got)
+	}
+}
+
+func bindings(s ...string) apinet.PortMap {
+	out := apinet.PortMap{}
+	for _, b := range s {
+		left, port, _ := strings.Cut(b, "=")
+		ip, host, _ := strings.Cut(left, "|")
+		binding := apinet.PortBinding{HostPort: host}
+		if ip != "" {
+			binding.HostIP = netip.MustParseAddr(ip)
+		}
+		p := apinet.MustParsePort(port)
+		out[p] = append(out[p], binding)
+	}
+	return out
+}
+
+func TestDefaultBridge(t *testing.T) {
+	w := newWorld(t, Config{})
+	web := w.attach(SandboxConfig{ContainerID: "aaaa", Name: "web", Mode: "default", PortBindings: bindings("|8080=80/tcp")})
+	es := web.Endpoints["bridge"]
+	if es == nil || es.IPAddress.String() != "172.17.0.2" || es.IPPrefixLen != 16 || es.Gateway.String() != "172.17.0.1" || es.MacAddress.String() != "02:42:ac:11:00:02" {
+		t.Fatalf("endpoint is %+v", es)
+	}
+	if got := fmt.Sprint(web.Ports); got != "map[80/tcp:[{0.0.0.0 8080} {:: 8080}]]" {
+		t.Errorf("ports are %s", got)
+	}
+	client := w.attach(SandboxConfig{ContainerID: "bbbb", Name: "client"})
+	stop := w.serveTCP(web.Key, ":80", "web")
+	w.serveTCP(w.neighbour, ":99", "neighbour")
+
+	w.expect("the container's address", "", "172.17.0.2:80", "web 172.17.0.1")
+	w.expect("loopback", "", "127.0.0.1:8080", "web 172.17.0.1")
+	w.expect("IPv6 loopback", "", "[::1]:8080", "web 172.17.0.1")
+	w.expect("another address of the host", "", hostAddr+":8080", "web "+hostAddr)
+	w.expect("the gateway's address", "", "172.17.0.1:8080", "web 172.17.0.1")
+	w.expect("a neighbour keeps its address", w.neighbour, hostAddr+":8080", "web "+neighbourAddr)
+	w.expect("container to container", client.Key, "172.17.0.2:80", "web 172.17.0.3")
+	w.expect("hairpin from another container", client.Key, hostAddr+":8080", "web 172.17.0.1")
+	w.expect("hairpin to itself", web.Key, hostAddr+":8080", "web 172.17.0.1")
+	w.expect("outside is masqueraded", client.Key, neighbourAddr+":99", "neighbour "+hostAddr)
+
+	stop() // its last process ends
+	if err := w.Detach(context.Background(), "aaaa"); err != nil {
+		t.Fatal(err)
+	}
+	w.refuse("a detached container's port", "", "127.0.0.1:8080")
+	again := w.attach(SandboxConfig{ContainerID: "cccc", Name: "web", PortBindings: bindings("|8080=80/tcp")})
+	if a := again.Endpoints["bridge"].IPAddress.String(); a != "172.17.0.2" {
+		t.Errorf("the address was not free again: %s", a)
+	}
+	w.serveTCP(again.Key, ":80", "new")
+	w.expect("the next container under the same address", client.Key, "172.17.0.2:80", "new 172.17.0.3")
+	w.expect("the next container at the same port", "", "127.0.0.1:8080", "new 172.17.0.1")
+}
+
+func TestNeighboursWithForgedRoutes(t *testing.T) {
+	w := newWorld(t, Config{})
+	web := w.attach(SandboxConfig{ContainerID: "aaaa", Name: "web", PortBindings: bindings("127.0.0.1|8081=81/tcp")})
+	w.serveTCP(web.Key, ":80", "unpublished")
+	w.serveTCP(web.Key, ":81", "private")
+	w.serveTCP("/proc/self/ns/net", "127.0.0.1:82", "host")
+	w.expect("from the host", "", "127.0.0.1:8081", "private 172.17.0.1")
+	w.in(w.neighbour, func() error {
+		for _, f := range []string{"all", "up1"} {
+			if err := os.WriteFile("/proc/sys/net/ipv4/conf/"+f+"/route_localnet", []byte("1"), 0o644); err != nil {
+				return err
+			}
+		}
+		w.ip("route", "add", "172.17.0.0/16", "via", hostAddr)
+		w.ip("addr", "del", "127.0.0.1/8", "dev", "lo")
+		w.ip("route", "add", "127.0.0.1/32", "via", hostAddr, "dev", "up1", "src", neighbourAddr)
+		return nil
+	})
+	w.refuse("an unpublished port", w.neighbour, "172.17.0.2:80")
+	w.refuse("a container's port behind 127.0.0.1", w.neighbour, "172.17.0.2:81")
+	w.refuse("a port published on 127.0.0.1", w.neighbour, "127.0.0.1:8081")
+	w.refuse("a port published on 127.0.0.1, at the host's address", w.neighbour, hostAddr+":8081")
+	w.refuse("the host's own loopback", w.neighbour, "127.0.0.1:82")
+}
+
+func TestPortConflicts(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.attach(SandboxConfig{ContainerID: "aaaa", Name: "web", PortBindings: bindings("|8080=80/tcp")})
+	l, err := net.Listen("tcp4", "0.0.0.0:9090")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for port, holder := range map[string]string{"8080": "container web", "9090": fmt.Sprintf("(pid %d)", os.Getpid())} {
+		_, err := w.Attach(context.Background(), SandboxConfig{ContainerID: "bbbb", Name: "second", PortBindings: bindings("|" + port + "=80/tcp")})
+		if err == nil || !strings.HasPrefix(err.Error(), "driver failed programming external connectivity on endpoint second (") ||
+			!strings.Contains(err.Error(), "Bind for 0.0.0.0:"+port+" failed: port is already allocated") || !strings.Contains(err.Error(), holder) {
+			t.Errorf("got %v", err)
+		}
+		if _, err := w.Sandbox("bbbb"); err == nil || netns.Exists(w.layout.NetNS()+"/bbbb") {
+			t.Error("a failed attach left something")
+		}
+	}
+	sb := w.attach(SandboxConfig{ContainerID: "cccc", Name: "ranged", PortBindings: bindings("|8080-8085=80/tcp", "|=81/tcp", "127.0.0.1|=82/udp")})
+	if got := sb.Ports[apinet.MustParsePort("80/tcp")][0].HostPort; got != "8081" {
+		t.Errorf("the range gave port %s", got)
+	}
+	for _, p := range []string{"81/tcp", "82/udp"} {
+		b := sb.Ports[apinet.MustParsePort(p)]
+		if len(b) == 0 || b[0].HostPort == "" || b[0].HostPort == "0" || b[len(b)-1].HostPort != b[0].HostPort {
+			t.Errorf("a random port is %v", b)
+		}
+	}
+	if _, err := net.Listen("tcp4", "0.0.0.0:8081"); err == nil {
+		t.Error("another program could take a published port")
+	}
+	if sb.Endpoints["bridge"].IPAddress.String() != "172.17.0.3" {
+		t.Errorf("failed attaches kept addresses: %s", sb.Endpoints["bridge"].IPAddress)
+	}
+}
