@@ -27,10 +27,11 @@ const maxZstdWindow = 128 << 20
 // applied is what came of unpacking one layer into a directory.
 type applied struct {
 	diffID digest.Digest
-	bytes  int64
-	// needsParent says that the layer has entries whose parent directory it does not carry, so that the directory's
-	// owner and mode are those of the layer below.
+	// needsParent says that the layer has hard links to files of lower layers and cannot be unpacked without them.
 	needsParent bool
+	// dir is where it was unpacked to, and implied the directories in it that it has entries in but does not describe.
+	dir     string
+	implied []string
 }
 
 // decompress inflates src in this process, whatever of gzip, zstd or nothing it is by its first bytes.
@@ -84,7 +85,7 @@ func applyLayer(ctx context.Context, mounts []mount.Mount, src io.Reader, limit 
 	defer plain.CloseRead()
 	digester := digest.Canonical.Digester()
 	in := &bounded{r: io.TeeReader(plain, digester.Hash()), left: limit}
-	seen := &dirsSeen{explicit: map[string]bool{}}
+	seen := &dirsSeen{explicit: map[string]bool{}, implied: map[string]bool{}}
 	opts := []archive.ApplyOpt{
 		archive.WithConvertWhiteout(archive.OverlayConvertWhiteout),
 		archive.WithFilter(seen.header),
@@ -93,12 +94,12 @@ func applyLayer(ctx context.Context, mounts []mount.Mount, src io.Reader, limit 
 		opts = append(opts, archive.WithParents(parents))
 	}
 	if _, err := archive.Apply(ctx, dir, in, opts...); err != nil {
-		return applied{needsParent: seen.missing}, err
+		return applied{}, err
 	}
 	if _, err := io.Copy(io.Discard, in); err != nil {
 		return applied{}, err
 	}
-	return applied{diffID: digester.Digest(), bytes: limit - in.left, needsParent: seen.missing}, nil
+	return applied{diffID: digester.Digest(), dir: dir, implied: seen.left()}, nil
 }
 
 // layerDirs finds the directory to unpack into, and those of the layers below, nearest first.
@@ -142,10 +143,10 @@ func (b *bounded) Read(p []byte) (int, error) {
 // dirsSeen looks at every entry before it is unpacked.
 type dirsSeen struct {
 	explicit map[string]bool // directories that the layer itself describes
-	missing  bool
+	implied  map[string]bool // parents of entries, described or not
 }
 
-// header notes missing parents and takes attributes away by which a layer would steer overlayfs itself.
+// header notes parents and takes attributes away by which a layer would steer overlayfs itself.
 func (d *dirsSeen) header(h *tar.Header) (bool, error) {
 	for key := range h.PAXRecords {
 		if name, ok := strings.CutPrefix(key, "SCHILY.xattr."); ok && steersOverlay(name) {
@@ -156,16 +157,24 @@ func (d *dirsSeen) header(h *tar.Header) (bool, error) {
 		return false, errdefs.Invalid("layer entry %q has a negative size", h.Name)
 	}
 	name := path.Clean("/" + h.Name)
-	for dir := path.Dir(name); dir != "/" && !d.missing; dir = path.Dir(dir) {
-		if d.explicit[dir] {
-			break
-		}
-		d.missing = true
-	}
 	if h.Typeflag == tar.TypeDir {
 		d.explicit[name] = true
 	}
+	for dir := path.Dir(name); dir != "/" && !d.implied[dir]; dir = path.Dir(dir) {
+		d.implied[dir] = true
+	}
 	return true, nil
+}
+
+// left are the directories that were implied and never described.
+func (d *dirsSeen) left() []string {
+	var list []string
+	for dir := range d.implied {
+		if !d.explicit[dir] {
+			list = append(list, dir)
+		}
+	}
+	return list
 }
 
 func steersOverlay(xattr string) bool {

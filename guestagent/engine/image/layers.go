@@ -125,6 +125,9 @@ func (ls *layerSet) layer(ctx context.Context, i int) error {
 			if key, err = ls.unpackOnParent(ctx, i); err != nil {
 				return err
 			}
+		} else if err := ls.inherit(ctx, i, got); err != nil {
+			ls.s.discard(ctx, key)
+			return err
 		}
 	}
 	if err := ls.commit(ctx, i, key); err != nil {
@@ -133,6 +136,21 @@ func (ls *layerSet) layer(ctx context.Context, i int) error {
 	}
 	close(ls.committed[i])
 	ls.out.State(ls.line(i), "Pull complete")
+	return nil
+}
+
+// inherit gives implied directories what the layers below say of them.
+func (ls *layerSet) inherit(ctx context.Context, i int, got applied) error {
+	if len(got.implied) == 0 {
+		return nil
+	}
+	lowers, err := ls.s.lowers(ctx, ls.chains[i-1].String())
+	if err == nil {
+		err = inheritDirs(got.dir, got.implied, lowers)
+	}
+	if err != nil {
+		return applyError(ls.layers[i].Digest, err)
+	}
 	return nil
 }
 
@@ -238,7 +256,6 @@ func (ls *layerSet) unpack(ctx context.Context, i int, parent string, src io.Rea
 		ls.s.discard(ctx, key)
 		return "", got, nil
 	}
-	got.needsParent = got.needsParent && lacking
 	if err == nil {
 		err = checkDiffID(got, ls.diffIDs[i], ls.layers[i].Digest)
 	} else {
