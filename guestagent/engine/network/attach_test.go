@@ -56,12 +56,12 @@ func (w *world) serveTCP(ns, addr, name string) (stop func()) {
 // ask connects from ns ("" is the host) and returns the line that comes back.
 func (w *world) ask(ns, addr string) (line string, err error) {
 	ask := func() error {
-		c, err := net.DialTimeout("tcp", addr, 1500*time.Millisecond)
+		c, err := net.DialTimeout("tcp", addr, 700*time.Millisecond)
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(1500 * time.Millisecond))
+		_ = c.SetDeadline(time.Now().Add(700 * time.Millisecond))
 		line, err = bufio.NewReader(c).ReadString('\n')
 		return err
 	}

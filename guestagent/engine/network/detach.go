@@ -40,6 +40,11 @@ func (m *Manager) detach(ctx context.Context, containerID string) error {
 func (m *Manager) tearDown(ctx context.Context, rec *sandboxRecord) error {
 	id := rec.Config.ContainerID
 	errs := []error{m.withdraw(ctx, rec)}
+	for _, ep := range rec.Endpoints {
+		if ep.HostEnd != "" {
+			errs = append(errs, netns.Cut(m.host, ep.HostEnd))
+		}
+	}
 	if rec.NetNS != "" {
 		errs = append(errs, netns.Delete(rec.NetNS))
 	}

@@ -3,6 +3,7 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -120,6 +121,20 @@ func (n *Namespace) configure(p Port, veth *netlink.Veth) error {
 	}
 	if err := n.handle.LinkSetUp(link); err != nil {
 		return fmt.Errorf("starting %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// Cut takes the host's end of a port off its bridge. It costs a hundredth of removing the interface, which the kernel
+// does when the namespace goes; until then nothing inside can answer at an address that may be another's already.
+func Cut(host *netlink.Handle, hostName string) error {
+	link, err := host.LinkByName(hostName)
+	if err == nil {
+		err = host.LinkSetNoMaster(link)
+	}
+	var gone netlink.LinkNotFoundError
+	if err != nil && !errors.As(err, &gone) && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("taking %s off its bridge: %w", hostName, err)
 	}
 	return nil
 }
