@@ -11,7 +11,7 @@ type Prepare struct {
 	// its namespaces are entered instead of made (the pid namespace by the parent, before it forked).
 	Join     bool
 	Anchor   string        // a directory of the machine to attach the container's root to, in this process's mounts alone
-	CgroupNS bool          // unshare the cgroup namespace
+	CgroupNS bool          // leave the cgroup namespace; cgroup mounts show the own cgroup as root in any case
 	Mounts   []specs.Mount // kernel file systems to make ahead
 }
 

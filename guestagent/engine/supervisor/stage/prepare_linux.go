@@ -36,10 +36,14 @@ func prepare(p *Prepare, files []*os.File) (prepared, error) {
 	if p.Join {
 		return nil, join(files)
 	}
-	if p.CgroupNS {
-		if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
-			return nil, step("unsharing the cgroup namespace", err)
-		}
+	back, err := unix.Open("/proc/thread-self/ns/cgroup", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, step("opening the cgroup namespace", err)
+	}
+	defer unix.Close(back)
+	// Cgroups are mounted in a namespace of our own in any case: what a container sees begins at its own cgroup.
+	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
+		return nil, step("unsharing the cgroup namespace", err)
 	}
 	// What the machine unmounts must go away here too, what is mounted here must not show there.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
@@ -58,6 +62,11 @@ func prepare(p *Prepare, files []*os.File) (prepared, error) {
 			}
 		}
 		out[keyOf(m)] = fd
+	}
+	if !p.CgroupNS {
+		if err := unix.Setns(back, unix.CLONE_NEWCGROUP); err != nil {
+			return nil, step("going back to the cgroup namespace", err)
+		}
 	}
 	warm()
 	return out, nil

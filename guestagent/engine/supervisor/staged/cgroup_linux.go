@@ -1,0 +1,56 @@
+//go:build cgo && seccomp
+
+package staged
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"path"
+
+	"github.com/opencontainers/cgroups"
+	_ "github.com/opencontainers/cgroups/devices" // sets device rules
+	"github.com/opencontainers/cgroups/manager"
+	"github.com/opencontainers/runc/libcontainer/specconv"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// cgroup is a container's, made with the device rules of its kind before the container is known.
+type cgroup struct {
+	cgroups.Manager
+	defaults *cgroups.Resources
+}
+
+// newCgroup names a cgroup below parent. It is created when a process is put into it.
+func newCgroup(parent string, devices []specs.LinuxDeviceCgroup) (*cgroup, error) {
+	var id [16]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return nil, err
+	}
+	r, err := resources(&specs.LinuxResources{Devices: devices})
+	if err != nil {
+		return nil, err
+	}
+	m, err := manager.New(&cgroups.Cgroup{Path: path.Join(parent, hex.EncodeToString(id[:])), Resources: r})
+	if err != nil {
+		return nil, err
+	}
+	return &cgroup{Manager: m, defaults: r}, nil
+}
+
+// Apply creates the cgroup, puts the process into it and sets the device rules.
+func (c *cgroup) Apply(pid int) error {
+	if err := c.Manager.Apply(pid); err != nil {
+		return err
+	}
+	return c.Manager.Set(c.defaults)
+}
+
+// resources translates the specification's limits into the cgroup library's.
+func resources(r *specs.LinuxResources) (*cgroups.Resources, error) {
+	c, err := specconv.CreateCgroupConfig(&specconv.CreateOpts{Spec: &specs.Spec{Linux: &specs.Linux{Resources: r}}}, nil)
+	if err != nil {
+		return nil, fmt.Errorf("resources: %w", err)
+	}
+	return c.Resources, nil
+}

@@ -1,0 +1,161 @@
+//go:build cgo && seccomp
+
+package staged
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/berthhq/berth/guestagent/engine/supervisor/filter"
+	"github.com/berthhq/berth/guestagent/engine/supervisor/identity"
+	"github.com/berthhq/berth/guestagent/engine/supervisor/park"
+	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
+	"github.com/berthhq/berth/guestagent/engine/supervisor/stage"
+	"github.com/opencontainers/cgroups"
+	"github.com/opencontainers/cgroups/manager"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// Container is a started one.
+type Container struct {
+	Process *os.Process
+	Console *os.File // the terminal's master, the caller's to close; nil without one
+
+	cgroup   *cgroup
+	launcher *Launcher
+	filter   *filter.Program
+	init     *os.File // pidfd
+}
+
+// Exec starts another process in the container.
+func (c *Container) Exec(e *proto.Exec, stdio [3]*os.File) (*os.Process, *os.File, error) {
+	slot, err := park.Visit(c.launcher.program, c.init)
+	if err != nil {
+		return nil, nil, err
+	}
+	console, err := c.visit(slot, e, stdio)
+	if err != nil {
+		slot.Discard()
+		return nil, nil, err
+	}
+	return slot.Process, console, nil
+}
+
+func (c *Container) visit(slot *park.Slot, e *proto.Exec, stdio [3]*os.File) (*os.File, error) {
+	if err := c.cgroup.AddPid("", slot.Process.Pid); err != nil {
+		return nil, fmt.Errorf("joining the container's cgroup: %w", err)
+	}
+	root, err := os.Open(fmt.Sprintf("/proc/%d/root", c.Process.Pid))
+	if err != nil {
+		return nil, fmt.Errorf("opening the container's root: %w", err)
+	}
+	defer root.Close()
+	p := *e.Process
+	if err := identity.Apply(&p, root, e.User, e.GroupAdd); err != nil {
+		return nil, err
+	}
+	pl := plan{Plan: stage.Plan{
+		ID: "exec", Spec: &specs.Spec{Process: &p, Linux: &specs.Linux{}}, NetNS: -1, Filter: c.filter.Code, Flags: c.filter.Flags,
+	}}
+	pl.streams(p.Terminal, stdio)
+	return slot.Become(&pl.Plan, pl.files)
+}
+
+// SignalAll sends a signal to every process of the container.
+func (c *Container) SignalAll(sig syscall.Signal) error {
+	pids, err := c.Pids()
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if e := unix.Kill(pid, sig); e != nil && !errors.Is(e, unix.ESRCH) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+// Pause freezes the container.
+func (c *Container) Pause() error { return c.cgroup.Freeze(cgroups.Frozen) }
+
+// Resume thaws it.
+func (c *Container) Resume() error { return c.cgroup.Freeze(cgroups.Thawed) }
+
+// Update sets limits; what is not named stays. Device rules that are not given stay those of the container.
+func (c *Container) Update(r *specs.LinuxResources) error {
+	res, err := resources(r)
+	if err != nil {
+		return err
+	}
+	if len(res.Devices) == 0 {
+		res.Devices = c.cgroup.defaults.Devices
+	} else {
+		c.cgroup.defaults.Devices = res.Devices
+	}
+	return c.cgroup.Set(res)
+}
+
+// Pids are all processes of the container, in our pid namespace.
+func (c *Container) Pids() ([]int, error) { return c.cgroup.GetAllPids() }
+
+// Stats are the cgroup's figures as JSON.
+func (c *Container) Stats() ([]byte, error) {
+	s, err := c.cgroup.GetStats()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(s)
+}
+
+// OOMKills counts the processes of the container that the kernel killed for memory.
+func (c *Container) OOMKills() (uint64, error) { return c.cgroup.OOMKillCount() }
+
+// CgroupPath is the cgroup's path below its hierarchy's root; CgroupPaths are those of every hierarchy, to restore from.
+func (c *Container) CgroupPath() string             { return c.cgroup.Path("memory") }
+func (c *Container) CgroupPaths() map[string]string { return c.cgroup.GetPaths() }
+
+// Destroy removes the cgroup of a container that has ended, and kills what is left in it.
+func (c *Container) Destroy() error {
+	c.init.Close()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		pids, err := c.cgroup.GetAllPids()
+		if len(pids) == 0 || err != nil || time.Now().After(deadline) {
+			break
+		}
+		for _, pid := range pids {
+			unix.Kill(pid, unix.SIGKILL)
+		}
+		c.cgroup.Freeze(cgroups.Thawed)
+		time.Sleep(time.Millisecond)
+	}
+	return c.cgroup.Destroy()
+}
+
+// Restore takes up a container that an earlier supervisor started.
+func (l *Launcher) Restore(pid int, paths map[string]string, seccomp *specs.LinuxSeccomp) (*Container, error) {
+	prog, err := l.filters.Get(seccomp)
+	if err != nil {
+		return nil, err
+	}
+	init, err := pidfd(pid)
+	if err != nil {
+		return nil, err
+	}
+	m, err := manager.NewWithPaths(&cgroups.Cgroup{Resources: &cgroups.Resources{}}, paths)
+	if err != nil {
+		init.Close()
+		return nil, err
+	}
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		init.Close()
+		return nil, err
+	}
+	return &Container{Process: p, cgroup: &cgroup{Manager: m, defaults: &cgroups.Resources{}}, launcher: l, filter: prog, init: init}, nil
+}
