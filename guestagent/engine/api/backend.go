@@ -23,8 +23,9 @@ import (
 // Filters are the API's filters, decoded: key -> values, each true unless the client excluded it.
 type Filters map[string]map[string]bool
 
-// Hijack takes the client's connection over: the response head has been written, and Preface holds what the client
-// had already sent. The receiver of Conn closes it.
+// Hijack takes the client's connection over: the response head has been written, and preface holds what the client
+// had already sent. The receiver of conn closes it. From then on the call's context no longer ends when the client
+// leaves, only when the backend's method returns or the server stops; an error returned later is only logged.
 type Hijack func() (conn net.Conn, preface []byte, err error)
 
 // ContainerBackend is the life of containers.
@@ -52,6 +53,8 @@ type ContainerQuery interface {
 	ContainerTop(ctx context.Context, name, psArgs string) (container.TopResponse, error)
 	// ContainerLogs writes entries to w as they are read; the writer frames them. tty says which framing applies.
 	ContainerLogs(ctx context.Context, name string, o LogOptions) (tty bool, stream func(ctx context.Context, stdout, stderr io.Writer) error, err error)
+	// ContainerStats takes one sample at once; the handler asks again a second later and pairs them (PreRead, PreCPUStats).
+	// A container that does not run gives its ID and name only. oneShot is always true.
 	ContainerStats(ctx context.Context, name string, oneShot bool) (container.StatsResponse, error)
 	ContainerChanges(ctx context.Context, name string) ([]container.FilesystemChange, error)
 }
@@ -76,6 +79,7 @@ type StreamBackend interface {
 	// ContainerAttach validates, then calls hijack and hands the connection on. It returns when the client has left
 	// or been handed to the supervisor; the connection may then still be in use.
 	ContainerAttach(ctx context.Context, name string, o AttachOptions, hijack func(mux bool) Hijack) error
+	// ContainerResize takes characters, as ExecResize does.
 	ContainerResize(ctx context.Context, name string, height, width uint16) error
 	ExecCreate(ctx context.Context, name string, req *container.ExecCreateRequest) (string, error)
 	ExecStart(ctx context.Context, id string, req *container.ExecStartRequest, hijack func(mux bool) Hijack) error
@@ -97,7 +101,9 @@ type ArchiveBackend interface {
 	ContainerExport(ctx context.Context, name string, w io.Writer) error
 }
 
-// ImageBackend is images. Progress goes to w as newline-separated jsonstream messages; an error after the first byte
+// ImageBackend is images. References of pull, push and tag are normalised (docker.io/library/ubuntu:24.04); one without
+// a tag means every tag to docker for push, and the backend's choice for pull. Others are as the client wrote them.
+// Progress goes to w as newline-separated jsonstream messages; an error after the first byte
 // is written there by the handler.
 type ImageBackend interface {
 	ImagePull(ctx context.Context, ref string, platform *ocispec.Platform, auth *registry.AuthConfig, w io.Writer) error
