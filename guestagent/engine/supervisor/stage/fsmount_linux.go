@@ -66,7 +66,7 @@ func Supported(m *specs.Mount) bool {
 	for _, o := range m.Options {
 		_, _, attr := attrOf(o)
 		_, _, prop := propagationOf(o)
-		known := attr || prop || o == "bind" || o == "rbind" || o == "rro" || m.Type != "bind" && strings.Contains(o, "=")
+		known := attr || prop || o == "bind" || o == "rbind" || o == "rro" || m.Type != "bind" && (strings.Contains(o, "=") || o == "newinstance")
 		if !known {
 			return false
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opencontainers/cgroups"
 	_ "github.com/opencontainers/cgroups/devices" // sets device rules
+	devices "github.com/opencontainers/cgroups/devices/config"
 	"github.com/opencontainers/cgroups/manager"
 	"github.com/opencontainers/runc/libcontainer/specconv"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -22,12 +23,12 @@ type cgroup struct {
 }
 
 // newCgroup names a cgroup below parent. It is created when a process is put into it.
-func newCgroup(parent string, devices []specs.LinuxDeviceCgroup) (*cgroup, error) {
+func newCgroup(parent string, rules []specs.LinuxDeviceCgroup) (*cgroup, error) {
 	var id [16]byte
 	if _, err := rand.Read(id[:]); err != nil {
 		return nil, err
 	}
-	r, err := resources(&specs.LinuxResources{Devices: devices})
+	r, err := resources(&specs.LinuxResources{Devices: rules})
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,11 @@ func (c *cgroup) Apply(pid int) error {
 
 // resources translates the specification's limits into the cgroup library's.
 func resources(r *specs.LinuxResources) (*cgroups.Resources, error) {
-	c, err := specconv.CreateCgroupConfig(&specconv.CreateOpts{Spec: &specs.Spec{Linux: &specs.Linux{Resources: r}}}, nil)
+	var allowed []*devices.Device
+	if len(r.Devices) > 0 { // the devices that every container has, as runc allows them
+		allowed = specconv.AllowedDevices
+	}
+	c, err := specconv.CreateCgroupConfig(&specconv.CreateOpts{Spec: &specs.Spec{Linux: &specs.Linux{Resources: r}}}, allowed)
 	if err != nil {
 		return nil, fmt.Errorf("resources: %w", err)
 	}
