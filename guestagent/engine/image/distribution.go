@@ -10,6 +10,7 @@ import (
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/remotes"
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/distribution/reference"
 	"github.com/moby/moby/api/types/registry"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -30,6 +31,9 @@ func (s *Service) DistributionInspect(ctx context.Context, ref string, auth *reg
 
 func (s *Service) inspectRemote(ctx context.Context, named reference.Named, ref string, r remotes.Resolver) (out registry.DistributionInspect, err error) {
 	_, desc, err := r.Resolve(ctx, named.String())
+	if cerrdefs.IsNotImplemented(err) {
+		return out, schema1(ref)
+	}
 	if err != nil {
 		return out, err
 	}

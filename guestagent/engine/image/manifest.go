@@ -61,8 +61,7 @@ func checkType(ref string, desc ocispec.Descriptor) error {
 	switch {
 	case images.IsIndexType(desc.MediaType), images.IsManifestType(desc.MediaType):
 	case desc.MediaType == images.MediaTypeDockerSchema1Manifest, desc.MediaType == "application/vnd.docker.distribution.manifest.v1+json":
-		return errdefs.Invalid("Docker Image Format v1 and Docker Image manifest version 2, schema 1 support has been removed. "+
-			"Ask the author of %s to upgrade the image to the OCI format or Docker Image manifest v2, schema 2", ref)
+		return schema1(ref)
 	default:
 		return errdefs.Invalid("%s is not an image: unsupported media type %q", ref, desc.MediaType)
 	}
@@ -70,6 +69,11 @@ func checkType(ref string, desc ocispec.Descriptor) error {
 		return errdefs.Invalid("%s %s of %s has a size of %d bytes, which is not allowed", kindOf(desc), desc.Digest, ref, desc.Size)
 	}
 	return nil
+}
+
+func schema1(ref string) error {
+	return errdefs.Invalid("Docker Image Format v1 and Docker Image manifest version 2, schema 1 support has been removed. "+
+		"Ask the author of %s to upgrade the image to the OCI format or Docker Image manifest v2, schema 2", ref)
 }
 
 // candidates lists the manifests of an index that fit the platform, best first; attestations are no images.

@@ -52,6 +52,9 @@ type pull struct {
 
 func (p *pull) run(ctx context.Context) (err error) {
 	_, target, err := p.resolver.Resolve(ctx, p.named.String())
+	if cerrdefs.IsNotImplemented(err) {
+		return schema1(p.access.Ref)
+	}
 	if err != nil {
 		return err
 	}
