@@ -30,8 +30,8 @@ func TestMain(m *testing.M) {
 // counted is a cgroup that only counts how many of its kind there are.
 type counted struct{ n *atomic.Int32 }
 
-func (counted) Apply(int) error  { return nil }
-func (c counted) Destroy() error { c.n.Add(-1); return nil }
+func (counted) Place() (Place, error) { return Place{}, nil }
+func (c counted) Destroy() error      { c.n.Add(-1); return nil }
 
 func kernel() []specs.Mount {
 	return []specs.Mount{

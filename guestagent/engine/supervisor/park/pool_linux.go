@@ -100,18 +100,24 @@ func (p *Pool) fill() {
 
 // make starts and prepares one process.
 func (p *Pool) make() (*Slot, error) {
-	s, err := spawn(p.cfg.Program, unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWUTS|unix.CLONE_NEWIPC, nil)
+	cg, err := p.cfg.NewCgroup()
 	if err != nil {
-		return nil, err
-	}
-	if s.Cgroup, err = p.cfg.NewCgroup(); err == nil {
-		err = s.Cgroup.Apply(s.Process.Pid)
-	}
-	if err != nil {
-		s.Discard()
 		return nil, fmt.Errorf("making a cgroup: %w", err)
 	}
-	if err := s.ready(&stage.Prepare{Anchor: p.cfg.Anchor, CgroupNS: p.cfg.CgroupNS, Mounts: p.cfg.Mounts}); err != nil {
+	at, err := cg.Place()
+	if err != nil {
+		cg.Destroy()
+		return nil, fmt.Errorf("making a cgroup: %w", err)
+	}
+	defer at.close()
+	s, err := spawn(p.cfg.Program, unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWUTS|unix.CLONE_NEWIPC, &at, nil)
+	if err != nil {
+		cg.Destroy()
+		return nil, err
+	}
+	s.Cgroup = cg
+	err = s.ready(&stage.Prepare{Anchor: p.cfg.Anchor, CgroupNS: p.cfg.CgroupNS, Mounts: p.cfg.Mounts, Tasks: at.Tasks})
+	if err != nil {
 		s.Discard()
 		return nil, err
 	}

@@ -20,8 +20,20 @@ const patience = 60 * time.Second
 
 // Cgroup is what a parked process is put into.
 type Cgroup interface {
-	Apply(pid int) error
+	Place() (Place, error) // creates it
 	Destroy() error
+}
+
+// Place says how a process gets into a cgroup.
+type Place struct {
+	Unified *os.File // directory of cgroup v2 to be born in, the caller's to close; nil for none
+	Tasks   []string // of cgroup v1, see stage.Prepare
+}
+
+func (p *Place) close() {
+	if p.Unified != nil {
+		p.Unified.Close()
+	}
 }
 
 // Slot is a process that waits to become a container's.
@@ -82,7 +94,7 @@ func (s *Slot) Discard() {
 
 // spawn starts the sealed program as a stage. init, if any, is the pidfd of the process whose pid namespace the new
 // one is to be in.
-func spawn(program *os.File, flags uintptr, init *os.File) (*Slot, error) {
+func spawn(program *os.File, flags uintptr, at *Place, init *os.File) (*Slot, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -105,6 +117,9 @@ func spawn(program *os.File, flags uintptr, init *os.File) (*Slot, error) {
 		Env:   []string{"GOMAXPROCS=1"},
 		Files: []*os.File{null, null, null, theirs},
 		Sys:   &syscall.SysProcAttr{Cloneflags: flags},
+	}
+	if at.Unified != nil {
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(at.Unified.Fd())
 	}
 	p, err := startIn(init, fmt.Sprintf("/proc/self/fd/%d", program.Fd()), attr)
 	if err != nil {
@@ -148,14 +163,14 @@ func (s *Slot) ready(p *stage.Prepare, with ...int) error {
 	return nil
 }
 
-// Visit makes a process that joins the container of init, a pidfd. It waits for its plan outside of the container's
-// cgroup: the caller puts it there.
-func Visit(program, init *os.File) (*Slot, error) {
-	s, err := spawn(program, 0, init)
+// Visit makes a process that joins the container of init, a pidfd, and its cgroup.
+func Visit(program, init *os.File, at Place) (*Slot, error) {
+	defer at.close()
+	s, err := spawn(program, 0, &at, init)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.ready(&stage.Prepare{Join: true}, int(init.Fd())); err != nil {
+	if err := s.ready(&stage.Prepare{Join: true, Tasks: at.Tasks}, int(init.Fd())); err != nil {
 		s.Discard()
 		return nil, err
 	}

@@ -9,7 +9,11 @@ const Name = "berth-stage"
 type Prepare struct {
 	// Join is set for another process of a running container: its first process's pidfd travels with the message, and
 	// its namespaces are entered instead of made (the pid namespace by the parent, before it forked).
-	Join     bool
+	Join bool
+	// Tasks are files named "tasks" of cgroup v1 hierarchies. A thread that writes itself there needs none of the locks
+	// under which a whole process is moved, and which hold up every fork and exit of the machine for milliseconds
+	// (cgroup_procs_write_start in the kernel's kernel/cgroup/cgroup.c). The other threads end with execve.
+	Tasks    []string
 	Anchor   string        // a directory of the machine to attach the container's root to, in this process's mounts alone
 	CgroupNS bool          // leave the cgroup namespace; cgroup mounts show the own cgroup as root in any case
 	Mounts   []specs.Mount // kernel file systems to make ahead

@@ -33,6 +33,9 @@ func prepare(p *Prepare, files []*os.File) (prepared, error) {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return nil, step("unsharing the file system state", err)
 	}
+	if err := enterCgroups(p.Tasks); err != nil {
+		return nil, err
+	}
 	if p.Join {
 		return nil, join(files)
 	}
@@ -88,4 +91,18 @@ func makeAny(m *specs.Mount) (int, error) {
 		return makeCgroups(m)
 	}
 	return makeMount(m)
+}
+
+func enterCgroups(tasks []string) error {
+	for _, name := range tasks {
+		fd, err := unix.Open(name, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err == nil {
+			_, err = unix.Write(fd, []byte("0"))
+			unix.Close(fd)
+		}
+		if err != nil {
+			return step("entering cgroup "+name, err)
+		}
+	}
+	return nil
 }

@@ -6,8 +6,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 
+	"github.com/berthhq/berth/guestagent/engine/supervisor/park"
 	"github.com/opencontainers/cgroups"
 	_ "github.com/opencontainers/cgroups/devices" // sets device rules
 	devices "github.com/opencontainers/cgroups/devices/config"
@@ -39,12 +42,35 @@ func newCgroup(parent string, rules []specs.LinuxDeviceCgroup) (*cgroup, error) 
 	return &cgroup{Manager: m, defaults: r}, nil
 }
 
-// Apply creates the cgroup, puts the process into it and sets the device rules.
-func (c *cgroup) Apply(pid int) error {
-	if err := c.Manager.Apply(pid); err != nil {
-		return err
+// Place creates the cgroup, sets the device rules and says how to get in.
+func (c *cgroup) Place() (park.Place, error) {
+	if err := c.Apply(-1); err != nil {
+		return park.Place{}, err
 	}
-	return c.Manager.Set(c.defaults)
+	if err := c.Set(c.defaults); err != nil {
+		return park.Place{}, err
+	}
+	return c.place()
+}
+
+// place says how to get into a cgroup that exists.
+func (c *cgroup) place() (p park.Place, err error) {
+	seen := map[string]bool{}
+	for _, dir := range c.GetPaths() {
+		if seen[dir] {
+			continue
+		}
+		seen[dir] = true
+		tasks := filepath.Join(dir, "tasks")
+		if _, err := os.Stat(tasks); err == nil {
+			p.Tasks = append(p.Tasks, tasks)
+			continue
+		}
+		if p.Unified, err = os.Open(dir); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
 }
 
 // resources translates the specification's limits into the cgroup library's.

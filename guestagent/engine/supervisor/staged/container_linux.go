@@ -34,7 +34,11 @@ type Container struct {
 
 // Exec starts another process in the container.
 func (c *Container) Exec(e *proto.Exec, stdio [3]*os.File) (*os.Process, *os.File, error) {
-	slot, err := park.Visit(c.launcher.program, c.init)
+	at, err := c.cgroup.place()
+	if err != nil {
+		return nil, nil, fmt.Errorf("the container's cgroup: %w", err)
+	}
+	slot, err := park.Visit(c.launcher.program, c.init, at)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -47,9 +51,6 @@ func (c *Container) Exec(e *proto.Exec, stdio [3]*os.File) (*os.Process, *os.Fil
 }
 
 func (c *Container) visit(slot *park.Slot, e *proto.Exec, stdio [3]*os.File) (*os.File, error) {
-	if err := c.cgroup.AddPid("", slot.Process.Pid); err != nil {
-		return nil, fmt.Errorf("joining the container's cgroup: %w", err)
-	}
 	root, err := os.Open(fmt.Sprintf("/proc/%d/root", c.Process.Pid))
 	if err != nil {
 		return nil, fmt.Errorf("opening the container's root: %w", err)
