@@ -27,8 +27,6 @@ const maxZstdWindow = 128 << 20
 // applied is what came of unpacking one layer into a directory.
 type applied struct {
 	diffID digest.Digest
-	// needsParent says that the layer has hard links to files of lower layers and cannot be unpacked without them.
-	needsParent bool
 	// dir is where it was unpacked to, and implied the directories in it that it has entries in but does not describe.
 	dir     string
 	implied []string
@@ -72,13 +70,13 @@ func inflate(ctx context.Context, src io.Reader) *chunks {
 // onlyReader hides WriterTo, whose implementations write in smaller pieces.
 type onlyReader struct{ io.Reader }
 
-// applyLayer unpacks the compressed tar stream src into what mounts describe: a bind mount of an empty directory, or
-// an overlay mount, of which only the directories are used. More than limit bytes of tar are refused.
+// applyLayer unpacks the compressed tar stream src into what mounts describe: a bind mount of an empty directory.
+// More than limit bytes of tar are refused.
 func applyLayer(ctx context.Context, mounts []mount.Mount, src io.Reader, limit int64) (applied, error) {
-	dir, parents, err := layerDirs(mounts)
-	if err != nil {
-		return applied{}, err
+	if len(mounts) != 1 || mounts[0].Type != "bind" {
+		return applied{}, errdefs.System("snapshotter gave %v where one bind mount was expected", mounts)
 	}
+	dir := mounts[0].Source
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	plain := inflate(ctx, src)
@@ -90,9 +88,6 @@ func applyLayer(ctx context.Context, mounts []mount.Mount, src io.Reader, limit 
 		archive.WithConvertWhiteout(archive.OverlayConvertWhiteout),
 		archive.WithFilter(seen.header),
 	}
-	if len(parents) > 0 {
-		opts = append(opts, archive.WithParents(parents))
-	}
 	if _, err := archive.Apply(ctx, dir, in, opts...); err != nil {
 		return applied{}, err
 	}
@@ -100,29 +95,6 @@ func applyLayer(ctx context.Context, mounts []mount.Mount, src io.Reader, limit 
 		return applied{}, err
 	}
 	return applied{diffID: digester.Digest(), dir: dir, implied: seen.left()}, nil
-}
-
-// layerDirs finds the directory to unpack into, and those of the layers below, nearest first.
-func layerDirs(mounts []mount.Mount) (dir string, parents []string, err error) {
-	if len(mounts) != 1 {
-		return "", nil, errdefs.System("snapshotter gave %d mounts where one was expected", len(mounts))
-	}
-	m := mounts[0]
-	if m.Type == "bind" {
-		return m.Source, nil, nil
-	}
-	for _, o := range m.Options {
-		if v, ok := strings.CutPrefix(o, "upperdir="); ok {
-			dir = v
-		}
-		if v, ok := strings.CutPrefix(o, "lowerdir="); ok {
-			parents = strings.Split(v, ":")
-		}
-	}
-	if dir == "" {
-		return "", nil, errdefs.System("snapshotter gave a mount of type %s without an upper directory", m.Type)
-	}
-	return dir, parents, nil
 }
 
 // bounded fails once more than left bytes were read.

@@ -6,10 +6,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"github.com/berthhq/berth/guestagent/engine/image/progress"
 	"github.com/containerd/containerd/v2/core/content"
@@ -109,7 +107,7 @@ func (ls *layerSet) layer(ctx context.Context, i int) error {
 		close(ls.committed[i])
 		return ls.download(ctx, i)
 	}
-	key, got, err := ls.unpackFirst(ctx, i)
+	key, got, err := ls.fetchAndUnpack(ctx, i)
 	if err != nil {
 		return err
 	}
@@ -120,12 +118,7 @@ func (ls *layerSet) layer(ctx context.Context, i int) error {
 			ls.s.discard(ctx, key)
 			return ctx.Err()
 		}
-		if got.needsParent {
-			ls.s.discard(ctx, key)
-			if key, err = ls.unpackOnParent(ctx, i); err != nil {
-				return err
-			}
-		} else if err := ls.inherit(ctx, i, got); err != nil {
+		if err := ls.inherit(ctx, i, got); err != nil {
 			ls.s.discard(ctx, key)
 			return err
 		}
@@ -180,16 +173,15 @@ func (ls *layerSet) download(ctx context.Context, i int) error {
 	return t.run(ctx)
 }
 
-// unpackFirst fetches a layer and unpacks it into a snapshot of its own, while it arrives where possible. A layer that
-// cannot be unpacked by itself says so in needsParent, with no key then.
-func (ls *layerSet) unpackFirst(ctx context.Context, i int) (key string, got applied, err error) {
+// fetchAndUnpack brings a layer into a snapshot of its own, while it arrives where possible.
+func (ls *layerSet) fetchAndUnpack(ctx context.Context, i int) (key string, got applied, err error) {
 	if ls.f == nil || ls.s.present(ctx, ls.layers[i]) {
 		if ls.f != nil {
 			if err := ls.download(ctx, i); err != nil { // puts it under the lease
 				return "", got, err
 			}
 		}
-		return ls.unpackStored(ctx, i, "")
+		return ls.unpackStored(ctx, i)
 	}
 	release, err := take(ctx, ls.downloads)
 	if err != nil {
@@ -206,9 +198,9 @@ func (ls *layerSet) unpackFirst(ctx context.Context, i int) (key string, got app
 		if err := <-arrived; err != nil {
 			return "", got, err
 		}
-		return ls.unpackStored(ctx, i, "")
+		return ls.unpackStored(ctx, i)
 	}
-	key, got, err = ls.unpack(ctx, i, "", t.sink)
+	key, got, err = ls.unpack(ctx, i, t.sink)
 	t.sink.CloseRead()
 	if terr := <-arrived; terr != nil {
 		// What the registry did explains what unpacking saw.
@@ -218,13 +210,8 @@ func (ls *layerSet) unpackFirst(ctx context.Context, i int) (key string, got app
 	return key, got, err
 }
 
-func (ls *layerSet) unpackOnParent(ctx context.Context, i int) (key string, err error) {
-	key, _, err = ls.unpackStored(ctx, i, ls.chains[i-1].String())
-	return key, err
-}
-
 // unpackStored unpacks a layer that is in the content store.
-func (ls *layerSet) unpackStored(ctx context.Context, i int, parent string) (key string, got applied, err error) {
+func (ls *layerSet) unpackStored(ctx context.Context, i int) (key string, got applied, err error) {
 	release, err := take(ctx, ls.s.unpacks)
 	if err != nil {
 		return "", got, err
@@ -238,24 +225,17 @@ func (ls *layerSet) unpackStored(ctx context.Context, i int, parent string) (key
 	counted := &countingReader{r: content.NewReader(ra), tell: func(n int64) {
 		ls.out.Count(ls.line(i), "Extracting", n, ls.layers[i].Size)
 	}}
-	return ls.unpack(ctx, i, parent, counted)
+	return ls.unpack(ctx, i, counted)
 }
 
-// unpack writes a layer into a new snapshot. Where that fails only because a lower layer's files are wanted, it
-// returns no key, needsParent and no error.
-func (ls *layerSet) unpack(ctx context.Context, i int, parent string, src io.Reader) (key string, got applied, err error) {
+// unpack writes a layer into a new snapshot, which it removes again where that fails.
+func (ls *layerSet) unpack(ctx context.Context, i int, src io.Reader) (key string, got applied, err error) {
 	key = extractPrefix + randomName() + " " + ls.chains[i].String()
-	mounts, err := ls.s.sn.Prepare(ctx, key, parent)
+	mounts, err := ls.s.sn.Prepare(ctx, key, "")
 	if err != nil {
 		return "", got, fmt.Errorf("preparing layer %s: %w", ls.layers[i].Digest, err)
 	}
 	got, err = applyLayer(ctx, mounts, src, ls.s.cfg.MaxLayerBytes)
-	lacking := i > 0 && parent == ""
-	if lacking && errors.Is(err, fs.ErrNotExist) {
-		got.needsParent = true
-		ls.s.discard(ctx, key)
-		return "", got, nil
-	}
 	if err == nil {
 		err = checkDiffID(got, ls.diffIDs[i], ls.layers[i].Digest)
 	} else {
