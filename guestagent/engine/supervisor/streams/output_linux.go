@@ -103,4 +103,3 @@ func ignoringEINTR(f func() (int, error)) (int, error) {
 		}
 	}
 }
-

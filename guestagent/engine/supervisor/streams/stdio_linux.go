@@ -71,7 +71,9 @@ func closeFiles(files ...*os.File) {
 	}
 }
 
-// resize sets a terminal's size, in characters.
+// Resize sets the size of a process's terminal, in characters.
+func Resize(p Process, height, width uint16) error { return resize(p.Stdin, height, width) }
+
 func resize(f *os.File, height, width uint16) error {
 	return control(f, func(fd int) error {
 		return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
@@ -98,4 +100,3 @@ func control(f *os.File, do func(fd int) error) error {
 	}
 	return err
 }
-

@@ -1,0 +1,70 @@
+package supervisor
+
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
+)
+
+// reap waits for a container's first process, sees its output through, announces the exit and then cleans up.
+func (c *container) reap(p *process) {
+	code := exitCode(p.proc)
+	at := time.Now()
+	p.hub.Drain()
+	c.mu.Lock()
+	run, log := c.run, c.log
+	c.mu.Unlock()
+	kills, err := run.OOMKills()
+	if err != nil {
+		kills = 0 // no memory controller: nothing was killed for memory
+	}
+	log.Close()
+	c.mu.Lock()
+	p.st.Status, p.st.ExitCode, p.st.ExitedAt, p.st.OOMKilled = proto.StatusExited, code, at, kills > 0
+	c.phase, c.paused = exited, false
+	st := p.st
+	c.mu.Unlock()
+	c.saveExit(st)
+	if kills > 0 {
+		c.srv.events.publish(proto.Event{Type: proto.EventOOM, State: &st})
+	}
+	c.srv.events.publish(proto.Event{Type: proto.EventExit, State: &st})
+	p.hub.Finish()
+	close(p.done)
+	if err := run.Destroy(); err != nil {
+		c.srv.log.Printf("container %s: cleaning up: %v", c.id, err)
+	}
+	close(c.cleaned)
+}
+
+// reapExec waits for an exec'd process.
+func (c *container) reapExec(p *process) {
+	code := exitCode(p.proc)
+	at := time.Now()
+	p.hub.Drain()
+	c.mu.Lock()
+	p.st.Status, p.st.ExitCode, p.st.ExitedAt = proto.StatusExited, code, at
+	st := p.st
+	c.mu.Unlock()
+	c.srv.events.publish(proto.Event{Type: proto.EventExit, State: &st})
+	p.hub.Finish()
+	close(p.done)
+}
+
+// exitCode waits for a child. A signal n gives 128+n.
+func exitCode(p *os.Process) int {
+	ps, err := p.Wait()
+	if err != nil {
+		return 255 // reaped by another: nothing is known
+	}
+	ws, ok := ps.Sys().(syscall.WaitStatus)
+	switch {
+	case !ok:
+		return 255
+	case ws.Signaled():
+		return 128 + int(ws.Signal())
+	}
+	return ws.ExitStatus()
+}
