@@ -45,8 +45,11 @@ func execProcess(base Input, in ExecInput) (p *specs.Process, user string, err e
 		Rlimits:         rlimits(base),
 		NoNewPrivileges: opts.noNewPrivileges,
 	}
-	if appArmorEnabled() && !in.Privileged {
-		p.ApparmorProfile = opts.apparmor
+	if !in.Privileged {
+		confined := &specs.Spec{Process: p}
+		if err := setAppArmor(confined, host.Privileged, opts.apparmor); err != nil {
+			return nil, "", err
+		}
 	}
 	if in.Terminal && in.Height > 0 && in.Width > 0 {
 		p.ConsoleSize = &specs.Box{Height: uint(in.Height), Width: uint(in.Width)}

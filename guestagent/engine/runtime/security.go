@@ -199,18 +199,3 @@ func setPaths(s *specs.Spec, in Input) error {
 	}
 	return nil
 }
-
-// setLabels applies AppArmor and SELinux where the kernel has them; a profile asked for by name elsewhere is refused.
-func setLabels(s *specs.Spec, in Input) error {
-	o, err := parseSecurityOpts(in.Host.SecurityOpt)
-	if err != nil {
-		return err
-	}
-	if o.apparmor != "" && o.apparmor != "unconfined" {
-		if !appArmorEnabled() {
-			return errdefs.Invalid("apparmor profile %s cannot be applied: this kernel has no AppArmor", o.apparmor)
-		}
-		s.Process.ApparmorProfile = o.apparmor
-	}
-	return nil
-}

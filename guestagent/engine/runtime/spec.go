@@ -36,7 +36,7 @@ func NewSpec(in Input) (*specs.Spec, error) {
 	}
 	s.Process = p
 	for _, step := range []func(*specs.Spec, Input) error{
-		setMounts, setDevices, setResources, setPaths, setSeccomp, setLabels,
+		setMounts, setDevices, setResources, setPaths, setSeccomp, setLabels, setDeviceRequests,
 	} {
 		if err := step(s, in); err != nil {
 			return nil, err
