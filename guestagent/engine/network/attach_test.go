@@ -148,22 +148,32 @@ func TestNeighboursWithForgedRoutes(t *testing.T) {
 	w.serveTCP(web.Key, ":81", "private")
 	w.serveTCP("/proc/self/ns/net", "127.0.0.1:82", "host")
 	w.expect("from the host", "", "127.0.0.1:8081", "private 172.17.0.1")
-	w.in(w.neighbour, func() error {
-		for _, f := range []string{"all", "up1"} {
-			if err := os.WriteFile("/proc/sys/net/ipv4/conf/"+f+"/route_localnet", []byte("1"), 0o644); err != nil {
-				return err
-			}
-		}
-		w.ip("route", "add", "172.17.0.0/16", "via", hostAddr)
-		w.ip("addr", "del", "127.0.0.1/8", "dev", "lo")
-		w.ip("route", "add", "127.0.0.1/32", "via", hostAddr, "dev", "up1", "src", neighbourAddr)
-		return nil
-	})
+	w.forge(w.neighbour, "up1", hostAddr, neighbourAddr)
+	w.in(w.neighbour, func() error { w.ip("route", "add", "172.17.0.0/16", "via", hostAddr); return nil })
+	evil := w.attach(SandboxConfig{ContainerID: "eeee", Name: "evil"})
+	w.forge(evil.Key, "eth0", "172.17.0.1", "172.17.0.3")
 	w.refuse("an unpublished port", w.neighbour, "172.17.0.2:80")
 	w.refuse("a container's port behind 127.0.0.1", w.neighbour, "172.17.0.2:81")
 	w.refuse("a port published on 127.0.0.1", w.neighbour, "127.0.0.1:8081")
 	w.refuse("a port published on 127.0.0.1, at the host's address", w.neighbour, hostAddr+":8081")
 	w.refuse("the host's own loopback", w.neighbour, "127.0.0.1:82")
+	w.refuse("the host's own loopback, from a container", evil.Key, "127.0.0.1:82")
+	w.refuse("a port published on 127.0.0.1, from a container", evil.Key, "127.0.0.1:8081")
+}
+
+// forge makes a namespace send what is for 127.0.0.1 to a gateway.
+func (w *world) forge(ns, dev, gateway, src string) {
+	w.t.Helper()
+	w.in(ns, func() error {
+		for _, f := range []string{"all", dev} {
+			if err := os.WriteFile("/proc/sys/net/ipv4/conf/"+f+"/route_localnet", []byte("1"), 0o644); err != nil {
+				return err
+			}
+		}
+		w.ip("addr", "del", "127.0.0.1/8", "dev", "lo")
+		w.ip("route", "add", "127.0.0.1/32", "via", gateway, "dev", dev, "src", src)
+		return nil
+	})
 }
 
 func TestPortConflicts(t *testing.T) {

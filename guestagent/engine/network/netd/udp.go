@@ -27,7 +27,7 @@ type flows struct {
 func serveUDP(c *net.UDPConn, target *atomic.Pointer[netip.AddrPort]) {
 	f := &flows{m: map[netip.AddrPort]*net.UDPConn{}}
 	defer f.closeAll()
-	buf := make([]byte, 2048)
+	buf := make([]byte, udpMaxSize)
 	for {
 		n, client, err := c.ReadFromUDPAddrPort(buf)
 		if errors.Is(err, net.ErrClosed) {
@@ -35,9 +35,6 @@ func serveUDP(c *net.UDPConn, target *atomic.Pointer[netip.AddrPort]) {
 		}
 		if err != nil {
 			continue
-		}
-		if n == len(buf) && len(buf) < udpMaxSize { // it may have been cut: be ready for the next
-			buf = make([]byte, udpMaxSize)
 		}
 		if conn := f.get(c, client, *target.Load()); conn != nil {
 			_, _ = conn.Write(buf[:n])
