@@ -111,17 +111,22 @@ func (s *Server) onContainer(req *proto.Request, resp *proto.Response) (err erro
 
 func (c *container) signal(p *process, sig syscall.Signal, all bool) error {
 	c.mu.Lock()
-	status, proc, run := p.st.Status, p.proc, c.run
+	status, proc, run, paused := p.st.Status, p.proc, c.run, c.paused
 	c.mu.Unlock()
 	if status != proto.StatusRunning {
 		return conflict("container %s is not running", c.id)
 	}
+	var err error
 	if all {
-		return run.SignalAll(sig)
+		err = run.SignalAll(sig)
+	} else {
+		err = proc.Signal(sig)
 	}
-	err := proc.Signal(sig)
 	if errors.Is(err, os.ErrProcessDone) || errors.Is(err, unix.ESRCH) {
 		return conflict("container %s is not running", c.id)
+	}
+	if err == nil && paused && sig == unix.SIGKILL {
+		return c.freeze(run, false) // a frozen process does not even die
 	}
 	return err
 }

@@ -176,5 +176,8 @@ func (c *Container) Destroy() error {
 		c.SignalAll(unix.SIGKILL)
 		c.ct.Resume() // a frozen process does not die
 	}
+	if err := os.Remove(c.ct.Config().Rootfs); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	return c.ct.Destroy()
 }

@@ -25,6 +25,7 @@ func mountRoot(mounts []proto.Mount, path string) error {
 	}
 	if err != nil {
 		unmountRoot(path)
+		os.Remove(path)
 	}
 	return err
 }
@@ -78,18 +79,18 @@ func options(list []string) (flags uintptr, data string) {
 	return flags, strings.Join(rest, ",")
 }
 
-// unmountRoot takes the root out of the machine's mounts; the container keeps its own.
+// unmountRoot takes the root out of the machine's mounts; the container keeps its own. The empty directory stays as
+// long as the container, since libcontainer begins every process of it there.
 func unmountRoot(path string) error {
 	for {
 		err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
-			break // nothing is mounted there any more
+			return nil // nothing is mounted there any more
 		}
 		if err != nil {
 			return fmt.Errorf("unmounting %s: %w", path, err)
 		}
 	}
-	return os.Remove(path)
 }
 
 // keepPrivate sees that what is mounted below dir is seen in no other mount namespace: such a copy would hold a root

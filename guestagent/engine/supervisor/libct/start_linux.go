@@ -40,7 +40,22 @@ func (s *Starter) Start(id string, in *proto.Start, stdio [3]*os.File) (*Contain
 	if err := mountRoot(in.Rootfs, in.RootfsPath); err != nil {
 		return nil, nil, nil, fmt.Errorf("container %s: %w", id, err)
 	}
-	defer unmountRoot(in.RootfsPath) // the container has its own by then
+	c, p, master, err := s.begin(id, in, stdio)
+	uerr := unmountRoot(in.RootfsPath) // the container has its own by now
+	if err == nil && uerr != nil {
+		p.Kill()
+		p.Wait()
+		c.Destroy()
+		err = uerr
+	}
+	if err != nil {
+		os.Remove(in.RootfsPath)
+		return nil, nil, nil, err
+	}
+	return c, p, master, nil
+}
+
+func (s *Starter) begin(id string, in *proto.Start, stdio [3]*os.File) (*Container, *os.Process, *os.File, error) {
 	spec, err := resolve(in)
 	if err != nil {
 		return nil, nil, nil, invalid(err)
