@@ -87,6 +87,12 @@ func (l Layout) EngineLock() string { return filepath.Join(l.Root, "engine.lock"
 // Socket is the API: a unix socket, mode 0660.
 func (l Layout) Socket() string { return filepath.Join(l.Run, "engine.sock") }
 
+// RunDB is the volatile bbolt database: records that need not outlive a boot.
+func (l Layout) RunDB() string { return filepath.Join(l.Run, "berth-run.db") }
+
+// SupervisorLog is where berth-supervisor writes its messages.
+func (l Layout) SupervisorLog() string { return filepath.Join(l.Run, "supervisor.log") }
+
 // EngineLog is where an engine that a command started writes its messages.
 func (l Layout) EngineLog() string { return filepath.Join(l.Run, "engine.log") }
 

@@ -74,7 +74,7 @@ func (l *launcher) listening() bool {
 	return err == nil || !absent(err)
 }
 
-func (l *launcher) logPath() string { return filepath.Join(l.layout.Run, "supervisor.log") }
+func (l *launcher) logPath() string { return l.layout.SupervisorLog() }
 
 // spawn starts the program and reaps it when it ends; gone then tells how.
 func (l *launcher) spawn() (gone <-chan error, err error) {
