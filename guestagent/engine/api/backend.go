@@ -24,8 +24,8 @@ import (
 type Filters map[string]map[string]bool
 
 // Hijack takes the client's connection over: the response head has been written, and preface holds what the client
-// had already sent. The receiver of conn closes it. From then on the call's context no longer ends when the client
-// leaves, only when the backend's method returns or the server stops; an error returned later is only logged.
+// had already sent. The receiver of conn closes it. The context of such a call does not end when the client leaves,
+// only when the backend's method returns or the server stops; an error returned after hijacking is only logged.
 type Hijack func() (conn net.Conn, preface []byte, err error)
 
 // ContainerBackend is the life of containers.

@@ -17,6 +17,9 @@ type Route struct {
 	Since int
 	// Stream says that the answer may last for as long as the client likes; it ends when the server stops.
 	Stream bool
+	// Hijack says that the connection may be taken over. A client that closes its sending half ahead of that has sent
+	// all its input, and has not left: its call goes on.
+	Hijack bool
 
 	serve handler
 }

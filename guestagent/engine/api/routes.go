@@ -55,11 +55,11 @@ func streamRoutes() []Route {
 	return []Route{
 		{Method: "GET", Path: "/containers/{id}/logs", Noun: "container", Summary: "A container's output", Stream: true, serve: (*Server).containerLogs},
 		{Method: "GET", Path: "/containers/{id}/stats", Noun: "container", Summary: "A container's use of resources", Stream: true, serve: (*Server).containerStats},
-		{Method: "POST", Path: "/containers/{id}/attach", Noun: "container", Summary: "Attach to a container", Stream: true, serve: (*Server).containerAttach},
-		{Method: "GET", Path: "/containers/{id}/attach/ws", Noun: "container", Summary: "Attach over a websocket", Stream: true, serve: (*Server).containerAttachWebsocket},
+		{Method: "POST", Path: "/containers/{id}/attach", Noun: "container", Summary: "Attach to a container", Stream: true, Hijack: true, serve: (*Server).containerAttach},
+		{Method: "GET", Path: "/containers/{id}/attach/ws", Noun: "container", Summary: "Attach over a websocket", Stream: true, Hijack: true, serve: (*Server).containerAttachWebsocket},
 		{Method: "POST", Path: "/containers/{id}/resize", Noun: "container", Summary: "Resize a container's terminal", serve: (*Server).containerResize},
 		{Method: "POST", Path: "/containers/{id}/exec", Noun: "exec", Summary: "Prepare a command in a container", serve: (*Server).execCreate},
-		{Method: "POST", Path: "/exec/{id}/start", Noun: "exec", Summary: "Run a prepared command", Stream: true, serve: (*Server).execStart},
+		{Method: "POST", Path: "/exec/{id}/start", Noun: "exec", Summary: "Run a prepared command", Stream: true, Hijack: true, serve: (*Server).execStart},
 		{Method: "POST", Path: "/exec/{id}/resize", Noun: "exec", Summary: "Resize a command's terminal", serve: (*Server).execResize},
 		{Method: "GET", Path: "/exec/{id}/json", Noun: "exec", Summary: "Inspect a command", serve: (*Server).execInspect},
 	}

@@ -104,7 +104,11 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if route.Stream {
-		ctx, cancel := s.untilStop(r.Context())
+		ctx := r.Context()
+		if route.Hijack {
+			ctx = context.WithoutCancel(ctx)
+		}
+		ctx, cancel := s.untilStop(ctx)
 		defer cancel()
 		r = r.WithContext(ctx)
 	}
