@@ -5,10 +5,10 @@ package libct
 import (
 	"errors"
 	"fmt"
+	"github.com/berthhq/berth/guestagent/engine/detached"
 	"os"
 	"strings"
 
-	"github.com/berthhq/berth/guestagent/engine/supervisor/park"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
@@ -32,7 +32,7 @@ func mountRoot(mounts []proto.Mount, path string) error {
 
 // attach mounts with the new mount API, which knows no limit for the number of layers.
 func attach(mounts []proto.Mount, path string) error {
-	root, err := park.Root(mounts)
+	root, err := detached.Root(mounts)
 	if err != nil {
 		return err
 	}

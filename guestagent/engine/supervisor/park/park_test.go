@@ -4,6 +4,7 @@ package park
 
 import (
 	"errors"
+	"github.com/berthhq/berth/guestagent/engine/detached"
 	"io"
 	"os"
 	"os/exec"
@@ -93,7 +94,7 @@ func rootfs(t testing.TB) []proto.Mount {
 
 func become(t testing.TB, s *Slot, mounts []proto.Mount, args ...string) (out *os.File, err error) {
 	t.Helper()
-	root, err := Root(mounts)
+	root, err := detached.Root(mounts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +193,7 @@ func TestRootsThatCannotBeDetached(t *testing.T) {
 	for name, mounts := range map[string][]proto.Mount{
 		"none": nil, "two": {{Type: "bind"}, {Type: "bind"}}, "another kind": {{Type: "erofs", Source: "/x"}},
 	} {
-		if _, err := Root(mounts); !errors.Is(err, errors.ErrUnsupported) {
+		if _, err := detached.Root(mounts); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -30,6 +30,7 @@ package proto
 import (
 	"time"
 
+	"github.com/berthhq/berth/guestagent/engine/detached"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -107,11 +108,7 @@ type Error struct {
 func (e *Error) Error() string { return e.Message }
 
 // Mount is one mount of a root filesystem, in containerd's terms (type, source, options).
-type Mount struct {
-	Type    string
-	Source  string
-	Options []string `json:",omitempty"`
-}
+type Mount = detached.Mount
 
 // Start tells the supervisor to start a container. Spec is complete but for the root, which the supervisor mounts
 // from Rootfs at RootfsPath, hands to the container's own mount namespace and unmounts again from the machine's.

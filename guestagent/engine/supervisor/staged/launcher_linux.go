@@ -4,6 +4,7 @@ package staged
 
 import (
 	"fmt"
+	"github.com/berthhq/berth/guestagent/engine/detached"
 	"os"
 	"slices"
 	"sync"
@@ -139,7 +140,7 @@ func newPlan(id string, s *proto.Start, stdio [3]*os.File, prog *filter.Program)
 	p := *spec.Process
 	spec.Process = &p
 	pl := &plan{Plan: stage.Plan{ID: id, Spec: &spec, NetNS: -1, Sources: map[int]int{}, Filter: prog.Code, Flags: prog.Flags}}
-	root, err := park.Root(s.Rootfs)
+	root, err := detached.Root(s.Rootfs)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +201,7 @@ func (p *plan) open(spec *specs.Spec) error {
 		if m.Type != "bind" {
 			continue
 		}
-		f, err := park.Tree(m.Source, slices.Contains(m.Options, "rbind"))
+		f, err := detached.Tree(m.Source, slices.Contains(m.Options, "rbind"))
 		if err != nil {
 			return fmt.Errorf("error mounting %q to rootfs at %q: %w", m.Source, m.Destination, err)
 		}

@@ -1,4 +1,4 @@
-package park
+package detached
 
 import (
 	"errors"
@@ -7,13 +7,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	"golang.org/x/sys/unix"
 )
 
-// Root makes a container's root as a detached mount: it is in no mount namespace until the container attaches it to
-// its own, and goes when that goes, so that a crash at any point leaves nothing mounted. A root is one overlay or bind.
-func Root(mounts []proto.Mount) (*os.File, error) {
+// Root makes a container's root: one overlay or bind, as package image describes it. Errors: errors.ErrUnsupported for
+// other mounts.
+func Root(mounts []Mount) (*os.File, error) {
 	if len(mounts) != 1 {
 		return nil, errors.ErrUnsupported
 	}
