@@ -113,7 +113,10 @@ func (b *bench) serve() {
 
 type testLog struct{ t *testing.T }
 
-func (l testLog) Write(p []byte) (int, error) { l.t.Log(strings.TrimSpace(string(p))); return len(p), nil }
+func (l testLog) Write(p []byte) (int, error) {
+	l.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -153,7 +156,7 @@ func (b *bench) start(id string, args ...string) *proto.Request {
 			},
 			Linux: &specs.Linux{
 				CgroupsPath: b.cgroup(id),
-				Namespaces: []specs.LinuxNamespace{{Type: "mount"}, {Type: "pid"}, {Type: "ipc"}, {Type: "uts"}, {Type: "network"}},
+				Namespaces:  []specs.LinuxNamespace{{Type: "mount"}, {Type: "pid"}, {Type: "ipc"}, {Type: "uts"}, {Type: "network"}},
 			},
 		},
 		Rootfs:     []proto.Mount{{Type: "bind", Source: b.root, Options: []string{"rbind"}}},
