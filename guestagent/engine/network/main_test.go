@@ -4,8 +4,8 @@ package network
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
-	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -62,19 +62,20 @@ func runNetd(l paths.Layout) int {
 	return 0
 }
 
-// memStore is a store in memory.
+// memStore is a store in memory that keeps what a database would: JSON.
 type memStore[T any] struct {
 	mu sync.Mutex
-	m  map[string]T
+	m  map[string][]byte
 }
 
-func newStore[T any]() *memStore[T] { return &memStore[T]{m: map[string]T{}} }
+func newStore[T any]() *memStore[T] { return &memStore[T]{m: map[string][]byte{}} }
 
 func (s *memStore[T]) Put(key string, v T) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.m[key] = v
-	return nil
+	data, err := json.Marshal(v)
+	s.m[key] = data
+	return err
 }
 
 func (s *memStore[T]) Delete(key string) error {
@@ -87,7 +88,15 @@ func (s *memStore[T]) Delete(key string) error {
 func (s *memStore[T]) All() (map[string]T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.m), nil
+	out := map[string]T{}
+	for k, data := range s.m {
+		var v T
+		if err := json.Unmarshal(data, &v); err != nil {
+			return nil, err
+		}
+		out[k] = v
+	}
+	return out, nil
 }
 
 // world is a machine for one test: an engine's networks, and a neighbour on another link.

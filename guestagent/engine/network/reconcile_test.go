@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +16,8 @@ import (
 
 	apinet "github.com/moby/moby/api/types/network"
 
+	"github.com/berthhq/berth/guestagent/engine/events"
+	"github.com/berthhq/berth/guestagent/engine/meta"
 	"github.com/berthhq/berth/guestagent/engine/network/netdproto"
 	"github.com/berthhq/berth/guestagent/engine/network/netns"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
@@ -128,5 +132,60 @@ func TestReconcileStartsNoNetdForNobody(t *testing.T) {
 	}
 	if _, err := os.Stat(w.layout.NetdState()); err == nil {
 		t.Error("stale state is left over")
+	}
+}
+
+func TestOpenKeepsRecordsInTheEnginesDatabase(t *testing.T) {
+	ctx := context.Background()
+	w := newWorld(t, Config{})
+	w.Close()
+	defer w.open()
+	db, err := meta.Open(w.layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	bus := events.NewBus()
+	since := time.Now()
+	m, err := Open(ctx, w.layout, db, bus, w.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := m.NetworkCreate(ctx, &apinet.CreateRequest{Name: "lan", Labels: map[string]string{"a": "b"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := m.Attach(ctx, SandboxConfig{ContainerID: "aaaa", Name: "a", Hostname: "a", Mode: "lan", PortBindings: bindings("127.0.0.1|=80/tcp")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
+	if m, err = Open(ctx, w.layout, db, bus, w.cfg); err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.Reconcile(ctx, []string{"aaaa"}); err != nil {
+		t.Fatal(err)
+	}
+	second, err := m.Sandbox("aaaa")
+	if err != nil || !reflect.DeepEqual(first, second) {
+		t.Errorf("the sandbox was %+v and is %+v (%v)", first, second, err)
+	}
+	if n, err := m.NetworkInspect(ctx, "lan", false); err != nil || n.ID != made.ID || n.Labels["a"] != "b" || len(n.Containers) != 1 {
+		t.Errorf("the network is %+v, %v", n, err)
+	}
+	if err := m.Detach(ctx, "aaaa"); err != nil {
+		t.Error(err)
+	}
+	if err := m.NetworkRemove(ctx, "lan"); err != nil {
+		t.Error(err)
+	}
+	past, _ := bus.Subscribe(ctx, since, time.Now(), nil)
+	var got []string
+	for _, e := range past {
+		got = append(got, string(e.Action)+" "+e.Actor.Attributes["name"]+" "+e.Actor.Attributes["container"])
+	}
+	if want := []string{"create lan ", "connect lan aaaa", "disconnect lan aaaa", "destroy lan "}; !slices.Equal(got, want) {
+		t.Errorf("events are %q", got)
 	}
 }
