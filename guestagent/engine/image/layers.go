@@ -53,10 +53,18 @@ func (ls *layerSet) run(ctx context.Context) error {
 	if err := ls.keepExisting(ctx); err != nil {
 		return err
 	}
+	var fresh []string
 	for i := range ls.layers {
 		if !ls.ready(ctx, i) {
 			ls.out.State(ls.line(i), "Pulling fs layer")
+			fresh = append(fresh, ls.chains[i].String())
 		}
+	}
+	if len(fresh) > 0 {
+		if err := ls.s.unsynced.begin(fresh); err != nil {
+			return fmt.Errorf("noting layers that are not on disk yet: %w", err)
+		}
+		defer ls.s.unsynced.finish(fresh)
 	}
 	eg, ctx := errgroup.WithContext(ctx)
 	for i := range ls.layers {

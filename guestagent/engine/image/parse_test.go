@@ -98,7 +98,7 @@ func FuzzDirsSeen(f *testing.F) {
 			}
 		}
 		for _, dir := range d.left() {
-			if dir != path.Clean(dir) || !strings.HasPrefix(dir, "/") || strings.HasPrefix(dir, "/..") {
+			if dir != path.Clean(dir) || !strings.HasPrefix(dir, "/") || strings.HasPrefix(dir+"/", "/../") {
 				t.Errorf("implied directory %q", dir)
 			}
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/containerd/containerd/v2/core/snapshots"
 	continuityfs "github.com/containerd/continuity/fs"
 	cerrdefs "github.com/containerd/errdefs"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Names inside the directory of a container.
@@ -39,8 +40,13 @@ const gcRoot = "containerd.io/gc.root"
 // hold is what a container keeps of an image; it lies in the container's directory, so that no database is written
 // for a container, and is read back when the engine starts.
 type hold struct {
-	ChainID string `json:"chainID"`
-	ImageID string `json:"imageID"`
+	ChainID  string             `json:"chainID"`
+	ImageID  string             `json:"imageID"`
+	Manifest ocispec.Descriptor `json:"manifest"`
+}
+
+func holdFor(img *Image) hold {
+	return hold{ChainID: img.ChainID, ImageID: img.ID, Manifest: img.Manifest}
 }
 
 // holds knows which containers stand on which chains.
@@ -84,7 +90,7 @@ func readHold(dir string) (hold, error) {
 func (s *Service) Prepare(ctx context.Context, img *Image, id, dir string) error {
 	// The hold counts from here on, so that a garbage collection that runs now leaves the view alone.
 	s.holds.mu.Lock()
-	s.holds.byID[id] = hold{ChainID: img.ChainID, ImageID: img.ID}
+	s.holds.byID[id] = holdFor(img)
 	s.holds.mu.Unlock()
 	err := s.prepare(ctx, img, dir)
 	if err != nil {
@@ -97,11 +103,11 @@ func (s *Service) Prepare(ctx context.Context, img *Image, id, dir string) error
 }
 
 func (s *Service) prepare(ctx context.Context, img *Image, dir string) error {
-	lowers, err := s.lowers(s.ctx(ctx), img.ChainID)
+	lowers, err := s.lowersOrUnpack(ctx, img)
 	if err != nil {
 		return err
 	}
-	b, err := json.Marshal(hold{ChainID: img.ChainID, ImageID: img.ID})
+	b, err := json.Marshal(holdFor(img))
 	if err != nil {
 		return err
 	}
@@ -129,17 +135,13 @@ func (s *Service) prepare(ctx context.Context, img *Image, dir string) error {
 // Mounts describes the root of container id: one overlay mount of the image's layers and the container's own. img may
 // be nil for a container that Prepare was called for, also by an earlier engine and if the image is gone.
 func (s *Service) Mounts(ctx context.Context, img *Image, id, dir string) ([]mount.Mount, error) {
-	chain := ""
+	var lowers []string
+	var err error
 	if img != nil {
-		chain = img.ChainID
+		lowers, err = s.lowersOrUnpack(ctx, img)
 	} else {
-		h, err := s.holdOf(id, dir)
-		if err != nil {
-			return nil, err
-		}
-		chain = h.ChainID
+		lowers, err = s.lowersOfHold(ctx, id, dir)
 	}
-	lowers, err := s.lowers(s.ctx(ctx), chain)
 	if err != nil {
 		return nil, fmt.Errorf("root of container %s: %w", id, err)
 	}
@@ -149,6 +151,30 @@ func (s *Service) Mounts(ctx context.Context, img *Image, id, dir string) ([]mou
 		"upperdir=" + filepath.Join(dir, upperName),
 		"lowerdir=" + strings.Join(lowers, ":"),
 	}}}, nil
+}
+
+// lowersOrUnpack is lowers for an image whose layers may have to be unpacked first.
+func (s *Service) lowersOrUnpack(ctx context.Context, img *Image) ([]string, error) {
+	lowers, err := s.lowers(s.ctx(ctx), img.ChainID)
+	if !cerrdefs.IsNotFound(err) || img.Manifest.Digest == "" {
+		return lowers, err
+	}
+	if uerr := s.unpackAgain(ctx, img.Manifest); uerr != nil {
+		if cerrdefs.IsNotFound(uerr) {
+			return nil, err // the content is gone as well
+		}
+		return nil, uerr
+	}
+	return s.lowers(s.ctx(ctx), img.ChainID)
+}
+
+// lowersOfHold is lowersOrUnpack for a container that stands without its image's description.
+func (s *Service) lowersOfHold(ctx context.Context, id, dir string) ([]string, error) {
+	h, err := s.holdOf(id, dir)
+	if err != nil {
+		return nil, err
+	}
+	return s.lowersOrUnpack(ctx, &Image{ID: h.ImageID, ChainID: h.ChainID, Manifest: h.Manifest})
 }
 
 func (s *Service) holdOf(id, dir string) (hold, error) {

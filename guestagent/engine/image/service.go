@@ -105,6 +105,7 @@ type Service struct {
 	holds    *holds
 	gc       *collector
 	pulls    *pullLeases
+	unsynced *unsynced
 
 	usersMu sync.RWMutex
 	users   func(imageID string) []string
@@ -123,7 +124,7 @@ func Open(ctx context.Context, layout paths.Layout, cfg Config) (*Service, error
 	}
 	s := &Service{
 		cfg: cfg, layout: layout, registry: rc,
-		locks: newKeyLock(), resolved: newCache(), pulls: newPullLeases(),
+		locks: newKeyLock(), resolved: newCache(), pulls: newPullLeases(), unsynced: newUnsynced(layout.Images()),
 		unpacks: make(chan struct{}, max(2, runtime.NumCPU())),
 	}
 	if err := s.openStores(ctx); err != nil {
@@ -131,7 +132,11 @@ func Open(ctx context.Context, layout paths.Layout, cfg Config) (*Service, error
 	}
 	s.holds = newHolds(layout)
 	s.gc = newCollector(s, cfg.GCDelay)
-	if err := s.dropStaleLeases(ctx); err != nil {
+	err = s.dropStaleLeases(ctx)
+	if err == nil {
+		err = s.dropSuspects(ctx)
+	}
+	if err != nil {
 		_ = s.Close()
 		return nil, err
 	}
@@ -170,6 +175,7 @@ func (s *Service) openStores(ctx context.Context) (err error) {
 // Close ends background work and closes the stores. Operations under way must have ended.
 func (s *Service) Close() error {
 	s.gc.stop()
+	s.unsynced.done.Wait()
 	err := s.sn.Close()
 	if err2 := s.bolt.Close(); err == nil {
 		err = err2
