@@ -147,7 +147,7 @@ func (m *Manager) wanted(cfg SandboxConfig) ([]*network, map[string]*apinet.Endp
 	return nets, wants, nil
 }
 
-// plugAll makes the namespace and everything in it.
+// plugAll makes the namespace and everything in it, or takes one that is prepared.
 func (m *Manager) plugAll(rec *sandboxRecord) error {
 	ports := make([]netns.Port, 0, len(rec.Endpoints))
 	for _, ep := range rec.Endpoints {
@@ -155,7 +155,11 @@ func (m *Manager) plugAll(rec *sandboxRecord) error {
 			ports = append(ports, p)
 		}
 	}
-	four, six := m.gatewayEndpoint(rec, false), m.gatewayEndpoint(rec, true)
+	if len(ports) == 1 && plain(ports[0]) {
+		if pr := m.pool.take(); pr != nil {
+			return m.plugPrepared(rec, pr, ports[0])
+		}
+	}
 	return netns.Create(rec.NetNS, func() error {
 		n, err := netns.Current(m.host)
 		if err != nil {
@@ -170,16 +174,29 @@ func (m *Manager) plugAll(rec *sandboxRecord) error {
 				return err
 			}
 		}
-		if four != nil {
-			if err := n.SetGateway(false, four.Settings.Gateway, four.Interface); err != nil {
-				return err
-			}
-		}
-		if six != nil {
-			return n.SetGateway(true, six.Settings.IPv6Gateway, six.Interface)
-		}
-		return nil
+		return m.reroute(n, rec)
 	})
+}
+
+// plain says whether a port can be finished from outside of its namespace.
+func plain(p netns.Port) bool {
+	for _, a := range p.Addresses {
+		if a.Addr().Is6() {
+			return false
+		}
+	}
+	return true
+}
+
+// plugPrepared finishes a prepared namespace for a sandbox.
+func (m *Manager) plugPrepared(rec *sandboxRecord, pr *prepared, p netns.Port) error {
+	defer pr.ns.Close()
+	rec.NetNS, rec.Endpoints[0].HostEnd = pr.path, pr.hostName // tearDown removes them, whatever happens
+	p.HostName = pr.hostName
+	if err := pr.ns.Activate(pr.pair, p); err != nil {
+		return err
+	}
+	return m.reroute(pr.ns, rec)
 }
 
 // port is an endpoint in the terms of package netns; ok is false where there is no interface to make.

@@ -26,6 +26,7 @@ type Config struct {
 	NoRules       bool         // iptables=false: no packet rules of ours at all
 	NoForwarding  bool         // ip-forward=false
 	NoPortProxy   bool         // userland-proxy=false: published ports answer at 0.0.0.0 only where no address is named
+	NoPrepared    bool         // not docker's: keep no namespaces ready for the next containers
 	NetdPath      string       // the program berth-netd; empty: beside the engine's own
 	HostResolv    string       // the host's resolv.conf; empty: /etc/resolv.conf
 	HostHostsFile string       // the host's hosts file; empty: /etc/hosts

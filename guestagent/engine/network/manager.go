@@ -39,6 +39,7 @@ type Manager struct {
 	host   *netlink.Handle
 	netd   *netdproto.Client
 	locks  *locker.Locker
+	pool   *pool
 	close  context.CancelFunc
 	wg     sync.WaitGroup
 
@@ -70,6 +71,11 @@ func open(ctx context.Context, layout paths.Layout, cfg Config, nets Store[netwo
 			return nil, err
 		}
 	}
+	size := poolSize
+	if cfg.NoPrepared {
+		size = 0
+	}
+	m.pool = newPool(layout.NetNS(), m.host, size)
 	m.netd = netdproto.NewClient(layout.NetdSocket(), m.startNetd)
 	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.close = stop
@@ -78,6 +84,7 @@ func open(ctx context.Context, layout paths.Layout, cfg Config, nets Store[netwo
 		return nil, err
 	}
 	m.wg.Go(func() { m.watchNetd(watch) })
+	m.wg.Go(func() { m.pool.run(watch) })
 	return m, nil
 }
 

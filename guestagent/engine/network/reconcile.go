@@ -24,6 +24,7 @@ func (m *Manager) Reconcile(ctx context.Context, live []string) error {
 		}
 	}
 	errs = append(errs, m.sweepNamespaces(), m.sweepBridges(), m.serveLiving(ctx), m.resetRules())
+	m.pool.poke()
 	return errors.Join(errs...)
 }
 
@@ -46,10 +47,15 @@ func (m *Manager) sweepNamespaces() error {
 	if err != nil {
 		return fmt.Errorf("looking for left-over network namespaces: %w", err)
 	}
+	used := map[string]bool{}
+	for _, rec := range m.snapshot() {
+		used[rec.NetNS] = true
+	}
 	var errs []error
 	for _, e := range entries {
-		if m.record(e.Name()) == nil {
-			errs = append(errs, netns.Delete(filepath.Join(m.layout.NetNS(), e.Name())))
+		path := filepath.Join(m.layout.NetNS(), e.Name())
+		if !used[path] && !m.pool.owns(path) {
+			errs = append(errs, netns.Delete(path))
 		}
 	}
 	return errors.Join(errs...)

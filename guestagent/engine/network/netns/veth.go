@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Port is one end of a veth pair inside a namespace, and what belongs to it.
+// Port is a veth pair: one end on a bridge of the host, the other inside a namespace, with what belongs to it there.
 type Port struct {
 	HostName  string // of the end that stays on the host
 	Name      string // of the end inside: "eth0"
@@ -23,7 +23,6 @@ type Port struct {
 	MTU       int // 0: the kernel's default
 	Addresses []netip.Prefix
 	Isolated  bool // no traffic to other isolated ports of the bridge
-	Sysctls   map[string]string
 }
 
 // Namespace is an open network namespace to plug ports into. Not safe for concurrent use.
@@ -42,7 +41,8 @@ func Host() (*netlink.Handle, error) {
 	return h, nil
 }
 
-// Current is the namespace of the calling thread; for use in Create's setup and in Do. Close it.
+// Current is the namespace of the calling thread; for use in Create's setup and in Do. It stays usable from any thread.
+// Close it.
 func Current(host *netlink.Handle) (*Namespace, error) {
 	f, err := os.Open(threadNetNS)
 	if err != nil {
@@ -70,57 +70,91 @@ func (n *Namespace) LoopbackUp() error {
 	return nil
 }
 
-// Plug makes the pair and configures the inner end. Call it on a thread that is inside the namespace.
+// Pair is a veth pair that Make made and Activate has yet to use.
+type Pair struct {
+	hostEnd, inside netlink.Link
+}
+
+// Plug makes a pair and puts it to use. Call it on a thread that is inside the namespace.
 func (n *Namespace) Plug(p Port) error {
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.MTU, attrs.MasterIndex, attrs.Flags = p.HostName, p.MTU, p.Bridge, net.FlagUp
-	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: p.Name, PeerHardwareAddr: p.MAC, PeerMTU: uint32(p.MTU),
-		PeerNamespace: netlink.NsFd(n.file.Fd())}
-	if err := n.host.LinkAdd(veth); err != nil {
-		return fmt.Errorf("making interface %s: %w", p.HostName, err)
-	}
-	if err := n.configure(p, veth); err != nil {
-		_ = n.host.LinkDel(veth)
+	pair, err := n.Make(p.HostName, p.Name, p.MTU)
+	if err != nil {
 		return err
 	}
-	runtime.KeepAlive(n.file)
+	if err := n.Activate(pair, p); err != nil {
+		_ = n.host.LinkDel(pair.hostEnd)
+		return err
+	}
 	return nil
 }
 
-func (n *Namespace) configure(p Port, veth *netlink.Veth) error {
-	// With br_netfilter a container's connection to its own published port comes back by the port it left from.
-	if err := n.host.LinkSetHairpin(veth, true); err != nil {
-		return fmt.Errorf("hairpin mode of %s: %w", p.HostName, err)
+// Make makes a pair, on no bridge yet and without IPv6. Call it on a thread that is inside the namespace.
+func (n *Namespace) Make(hostName, name string, mtu int) (*Pair, error) {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.MTU, attrs.Flags = hostName, mtu, net.FlagUp
+	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: name, PeerMTU: uint32(mtu), PeerNamespace: netlink.NsFd(n.file.Fd())}
+	if err := n.host.LinkAdd(veth); err != nil {
+		return nil, fmt.Errorf("making interface %s: %w", hostName, err)
 	}
-	if p.Isolated {
-		if err := n.host.LinkSetIsolated(veth, true); err != nil {
-			return fmt.Errorf("isolating %s: %w", p.HostName, err)
+	runtime.KeepAlive(n.file)
+	link, err := n.handle.LinkByName(name)
+	if err != nil {
+		_ = n.host.LinkDel(veth)
+		return nil, fmt.Errorf("interface %s: %w", name, err)
+	}
+	sysctl(name, "ipv6/conf/%s/disable_ipv6", "1")
+	sysctl(name, "ipv4/conf/%s/arp_notify", "1") // neighbours and the bridge learn of us when the link comes up
+	return &Pair{hostEnd: veth, inside: link}, nil
+}
+
+// Activate puts a pair on its bridge, gives the inner end its addresses and starts it. It may be called on any thread;
+// with IPv6 addresses on one that is inside the namespace.
+func (n *Namespace) Activate(pair *Pair, p Port) error {
+	if err := n.attach(pair, p); err != nil {
+		return err
+	}
+	if len(p.MAC) > 0 {
+		if err := n.handle.LinkSetHardwareAddr(pair.inside, p.MAC); err != nil {
+			return fmt.Errorf("hardware address %s of %s: %w", p.MAC, p.Name, err)
 		}
 	}
-	link, err := n.handle.LinkByName(p.Name)
-	if err != nil {
-		return fmt.Errorf("interface %s: %w", p.Name, err)
-	}
-	v6 := "1"
 	for _, a := range p.Addresses {
 		if a.Addr().Is6() {
-			v6 = "0"
+			sysctl(p.Name, "ipv6/conf/%s/disable_ipv6", "0")
 		}
-	}
-	sysctl(p.Name, "ipv6/conf/%s/disable_ipv6", v6)
-	sysctl(p.Name, "ipv4/conf/%s/arp_notify", "1") // neighbours and the bridge learn of us when the link comes up
-	for _, a := range p.Addresses {
-		if err := n.handle.AddrAdd(link, address(a)); err != nil {
+		if err := n.handle.AddrAdd(pair.inside, address(a)); err != nil {
 			return fmt.Errorf("address %s of %s: %w", a, p.Name, err)
 		}
 	}
-	for name, value := range p.Sysctls {
-		if err := os.WriteFile("/proc/sys/net/"+name, []byte(value), 0o644); err != nil {
-			return fmt.Errorf("sysctl net/%s: %w", name, err)
+	if err := n.handle.LinkSetUp(pair.inside); err != nil {
+		return fmt.Errorf("starting %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// attach puts the host's end on its bridge.
+func (n *Namespace) attach(pair *Pair, p Port) error {
+	if p.MTU > 0 && p.MTU != pair.inside.Attrs().MTU {
+		for _, set := range []func() error{
+			func() error { return n.host.LinkSetMTU(pair.hostEnd, p.MTU) },
+			func() error { return n.handle.LinkSetMTU(pair.inside, p.MTU) },
+		} {
+			if err := set(); err != nil {
+				return fmt.Errorf("MTU %d of %s: %w", p.MTU, p.Name, err)
+			}
 		}
 	}
-	if err := n.handle.LinkSetUp(link); err != nil {
-		return fmt.Errorf("starting %s: %w", p.Name, err)
+	if err := n.host.LinkSetMasterByIndex(pair.hostEnd, p.Bridge); err != nil {
+		return fmt.Errorf("putting %s on its bridge: %w", p.HostName, err)
+	}
+	// With br_netfilter a container's connection to its own published port comes back by the port it left from.
+	if err := n.host.LinkSetHairpin(pair.hostEnd, true); err != nil {
+		return fmt.Errorf("hairpin mode of %s: %w", p.HostName, err)
+	}
+	if p.Isolated {
+		if err := n.host.LinkSetIsolated(pair.hostEnd, true); err != nil {
+			return fmt.Errorf("isolating %s: %w", p.HostName, err)
+		}
 	}
 	return nil
 }
@@ -151,24 +185,11 @@ func (n *Namespace) Unplug(name string) error {
 	return nil
 }
 
-// SetGateway makes gw, of either family, the default route by way of the interface name. An invalid gw removes the
-// family's default route.
+// SetGateway makes gw, of either family, the default route by way of the interface name, in place of any other.
 func (n *Namespace) SetGateway(v6 bool, gw netip.Addr, name string) error {
-	family, dst := netlink.FAMILY_V4, netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	dst := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 	if v6 {
-		family, dst = netlink.FAMILY_V6, netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-	}
-	if !gw.IsValid() {
-		routes, err := n.handle.RouteListFiltered(family, &netlink.Route{Dst: nil}, netlink.RT_FILTER_DST)
-		for _, r := range routes {
-			if err == nil {
-				err = n.handle.RouteDel(&r)
-			}
-		}
-		if err != nil {
-			return fmt.Errorf("removing default route: %w", err)
-		}
-		return nil
+		dst = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	}
 	link, err := n.handle.LinkByName(name)
 	if err != nil {
