@@ -1,0 +1,224 @@
+//go:build linux
+
+package container
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/berthhq/berth/guestagent/engine/network"
+	"github.com/berthhq/berth/guestagent/engine/runtime"
+	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/moby/moby/api/types/container"
+	apimount "github.com/moby/moby/api/types/mount"
+	"golang.org/x/sys/unix"
+)
+
+// initTarget is where berth-init appears in a container with --init, docker's place.
+const initTarget = "/sbin/docker-init"
+
+// input puts together what a runtime specification is made from.
+func (s *Service) input(ctx context.Context, r *Record, sb *network.Sandbox, env []string) (runtime.Input, error) {
+	in := runtime.Input{
+		ID: r.ID, Name: r.Name, Hostname: r.Config.Hostname, Domainname: r.Config.Domainname,
+		Config: r.Config, Host: r.Host, Image: r.Image.Config,
+		Args:       append([]string{r.Path}, r.Args...),
+		Env:        slices.Concat(env, r.Config.Env),
+		CgroupPath: path.Join("/", s.cgroupParent(r), r.ID),
+		Streams: proto.Streams{
+			Terminal: r.Config.Tty, Stdin: r.Config.OpenStdin, StdinOnce: r.Config.StdinOnce,
+			Height: uint16(r.Host.ConsoleSize[0]), Width: uint16(r.Host.ConsoleSize[1]),
+		},
+	}
+	if sb != nil {
+		in.NetNS = sb.Key
+	}
+	var err error
+	if in.Log, err = s.logOf(r); err != nil {
+		return in, err
+	}
+	if in.Rootfs, err = s.Images.Mounts(ctx, r.Image, r.ID, s.Layout.Container(r.ID)); err != nil {
+		return in, err
+	}
+	if err := s.joinNamespaces(&in, r); err != nil {
+		return in, err
+	}
+	s.ownFiles(&in, r)
+	if err := s.userMounts(&in, r); err != nil {
+		return in, err
+	}
+	if s.wantsInit(r) {
+		in.Args = append([]string{initTarget, "--"}, in.Args...)
+	}
+	return in, nil
+}
+
+func (s *Service) cgroupParent(r *Record) string {
+	if r.Host.CgroupParent != "" {
+		return r.Host.CgroupParent
+	}
+	if s.Defaults.CgroupParent != "" {
+		return s.Defaults.CgroupParent
+	}
+	return "berth"
+}
+
+func (s *Service) wantsInit(r *Record) bool {
+	if r.Host.Init != nil {
+		return *r.Host.Init
+	}
+	return s.Defaults.Init
+}
+
+// ownFiles are the files that berth keeps for a container.
+func (s *Service) ownFiles(in *runtime.Input, r *Record) {
+	id := r.ID
+	if other, ok := netContainer(r.Host.NetworkMode); ok {
+		if e, err := s.find(other); err == nil {
+			id = e.snapshot().ID // who shares a network shares its names
+		}
+	}
+	for _, f := range [][2]string{
+		{s.Layout.ResolvConf(id), "/etc/resolv.conf"}, {s.Layout.Hostname(id), "/etc/hostname"}, {s.Layout.Hosts(id), "/etc/hosts"},
+	} {
+		if _, err := os.Stat(f[0]); err == nil {
+			in.Files = append(in.Files, runtime.Mount{Type: "bind", Source: f[0], Destination: f[1], ReadOnly: r.Host.ReadonlyRootfs})
+		}
+	}
+	if s.wantsInit(r) {
+		in.Files = append(in.Files, runtime.Mount{Type: "bind", Source: s.Defaults.InitPath, Destination: initTarget, ReadOnly: true})
+	}
+}
+
+// userMounts turns the container's mounts into the runtime's.
+func (s *Service) userMounts(in *runtime.Input, r *Record) error {
+	for _, m := range r.Mounts {
+		out := runtime.Mount{
+			Type: "bind", Source: m.Source, Destination: m.Destination, ReadOnly: m.ReadOnly,
+			Propagation: string(m.Propagation), NoRecurse: m.NoRecurse,
+		}
+		switch m.Type {
+		case apimount.TypeTmpfs:
+			out = runtime.Mount{Type: "tmpfs", Destination: m.Destination, ReadOnly: m.ReadOnly, Options: m.Options}
+		case apimount.TypeVolume:
+			if m.Subpath != "" {
+				sub, err := subpath(m.Source, m.Subpath)
+				if err != nil {
+					return err
+				}
+				out.Source = sub
+			}
+		case apimount.TypeBind:
+			if s.Defaults.DockerSocket != "" && (m.Source == "/var/run/docker.sock" || m.Source == "/run/docker.sock") {
+				out.Source = s.Defaults.DockerSocket // this engine's own
+			}
+		}
+		in.Mounts = append(in.Mounts, out)
+	}
+	return nil
+}
+
+// subpath resolves a directory within a volume; its links are the containers' and stay inside.
+func subpath(volume, sub string) (string, error) {
+	dir, err := os.Open(volume)
+	if err != nil {
+		return "", errdefs.System("opening a volume: %w", err)
+	}
+	defer dir.Close()
+	fd, err := unix.Openat2(int(dir.Fd()), sub, &unix.OpenHow{
+		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err != nil {
+		return "", errdefs.Invalid("cannot access path %s: %w", sub, err)
+	}
+	defer unix.Close(fd)
+	name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+	if err != nil || !within(name, volume) {
+		return "", errdefs.Invalid("cannot access path %s: it leads out of the volume", sub)
+	}
+	return name, nil
+}
+
+// netContainer is the container whose network is shared.
+func netContainer(m container.NetworkMode) (string, bool) {
+	return strings.CutPrefix(string(m), "container:")
+}
+
+// joinNamespaces fills in the namespaces of other containers.
+func (s *Service) joinNamespaces(in *runtime.Input, r *Record) error {
+	for _, j := range []struct {
+		ref string
+		ns  string
+		to  *string
+	}{
+		{refOf(string(r.Host.NetworkMode)), "net", &in.NetNS},
+		{refOf(string(r.Host.PidMode)), "pid", &in.PidNS},
+		{refOf(string(r.Host.IpcMode)), "ipc", &in.IpcNS},
+	} {
+		if j.ref == "" {
+			continue
+		}
+		t, err := s.target(j.ref)
+		if err != nil {
+			return err
+		}
+		*j.to = fmt.Sprintf("/proc/%d/ns/%s", t.State.Pid, j.ns)
+		if j.ns == "ipc" {
+			if !t.Host.IpcMode.IsShareable() {
+				return errdefs.Invalid("can't join IPC of container %s: non-shareable IPC (hint: use IpcMode:shareable for the donor container)", t.ID)
+			}
+			in.ShmPath = s.Layout.Shm(t.ID)
+		}
+	}
+	if r.Host.IpcMode.IsShareable() {
+		in.ShmPath = s.Layout.Shm(r.ID)
+		return makeShm(in.ShmPath, r.Host.ShmSize)
+	}
+	return nil
+}
+
+func refOf(mode string) string {
+	ref, _ := strings.CutPrefix(mode, "container:")
+	if ref == mode {
+		return ""
+	}
+	return ref
+}
+
+// target is a running container to share something with.
+func (s *Service) target(ref string) (Record, error) {
+	e, err := s.find(ref)
+	if err != nil {
+		return Record{}, err
+	}
+	t := e.snapshot()
+	if !t.State.running() {
+		return t, errdefs.Conflict("cannot join network of a non running container: %s", t.ID)
+	}
+	return t, nil
+}
+
+// makeShm mounts the shared memory that other containers can share.
+func makeShm(dir string, size int64) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return errdefs.System("making shared memory: %w", err)
+	}
+	unix.Unmount(dir, unix.MNT_DETACH) // of an earlier start that was cut short
+	opts := fmt.Sprintf("mode=1777,size=%d", size)
+	if err := unix.Mount("shm", dir, "tmpfs", unix.MS_NOEXEC|unix.MS_NOSUID|unix.MS_NODEV, opts); err != nil {
+		return errdefs.System("mounting shared memory: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) dropShm(r *Record) {
+	if r.Host.IpcMode.IsShareable() {
+		unix.Unmount(s.Layout.Shm(r.ID), unix.MNT_DETACH)
+		os.Remove(s.Layout.Shm(r.ID))
+	}
+}

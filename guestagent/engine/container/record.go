@@ -1,0 +1,69 @@
+//go:build linux
+
+package container
+
+import (
+	"time"
+
+	"github.com/berthhq/berth/guestagent/engine/image"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/network"
+)
+
+// Record is what is kept of a container.
+type Record struct {
+	ID       string
+	Name     string // without a slash
+	Created  time.Time
+	Config   *container.Config // the image's merged in
+	Host     *container.HostConfig
+	Image    *image.Image
+	Path     string // of the command
+	Args     []string
+	Mounts   []Mount
+	Networks map[string]*network.EndpointSettings // as asked for, by network
+	Links    map[string]string                    // alias: container ID, of legacy links
+	State    State
+	// Restarts counts the restarts by the policy since a person started it.
+	Restarts int
+	// Stopped says that a person stopped it: the policy unless-stopped then leaves it so.
+	Stopped bool
+	// Doomed says that its removal has begun: it is finished when the engine comes back.
+	Doomed bool
+}
+
+// Mount is one mount as it was resolved when the container was created.
+type Mount struct {
+	Type        mount.Type
+	Name        string // of a volume
+	Driver      string // of a volume
+	Source      string // on this machine; empty for a tmpfs
+	Destination string
+	Mode        string // as typed
+	ReadOnly    bool
+	Propagation mount.Propagation
+	Options     []string // for a tmpfs
+	Subpath     string   // within a volume
+	NoRecurse   bool
+	Anonymous   bool // a volume that rm -v takes along
+	NoCopy      bool
+	MakeSource  bool // a bind whose source is made where it is missing, as -v does
+}
+
+// State is what is kept of a container's state.
+type State struct {
+	Status     container.ContainerState
+	Pid        int
+	ExitCode   int
+	Error      string
+	OOMKilled  bool
+	StartedAt  time.Time
+	FinishedAt time.Time
+	Health     *container.Health
+}
+
+// running says that there is a process.
+func (s *State) running() bool {
+	return s.Status == container.StateRunning || s.Status == container.StatePaused
+}

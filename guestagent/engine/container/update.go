@@ -1,0 +1,82 @@
+//go:build linux
+
+package container
+
+import (
+	"context"
+
+	"github.com/berthhq/berth/guestagent/engine/runtime"
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/moby/moby/api/types/container"
+)
+
+// ContainerUpdate changes limits and the restart policy, of a running container at once. What is not named stays.
+func (s *Service) ContainerUpdate(ctx context.Context, ref string, cfg *container.UpdateConfig) (container.UpdateResponse, error) {
+	none := container.UpdateResponse{}
+	e, err := s.find(ref)
+	if err != nil {
+		return none, err
+	}
+	release, err := e.acquire(ctx)
+	if err != nil {
+		return none, err
+	}
+	defer release()
+	r := e.snapshot()
+	if r.Doomed || r.State.Status == container.StateDead {
+		return none, errdefs.Conflict("Cannot update container %s: container is marked for removal and cannot be \"update\".", r.ID)
+	}
+	h := *r.Host
+	overlay(&h.Resources, &cfg.Resources)
+	if cfg.RestartPolicy.Name != "" {
+		if r.Host.AutoRemove {
+			return none, errdefs.Invalid("Restart policy cannot be updated because AutoRemove is enabled for the container")
+		}
+		h.RestartPolicy = cfg.RestartPolicy
+	}
+	warnings, err := checkHost(&h)
+	if err != nil {
+		return none, err
+	}
+	if r.State.running() {
+		limits, err := runtime.Resources(&cfg.Resources)
+		if err != nil {
+			return none, err
+		}
+		if limits.Memory != nil || limits.CPU != nil || limits.Pids != nil || limits.BlockIO != nil {
+			if err := s.Runtime.Update(ctx, r.ID, limits); err != nil {
+				return none, errdefs.System("Cannot update container %s: %w", r.ID, err)
+			}
+		}
+	}
+	if err := s.change(e, func(r *Record) { r.Host = &h }); err != nil {
+		return none, err
+	}
+	s.publish(&r, "update")
+	return container.UpdateResponse{Warnings: warnings}, nil
+}
+
+// overlay puts the limits that an update names over those that hold.
+func overlay(to, from *container.Resources) {
+	for _, f := range []struct{ to, from *int64 }{
+		{&to.Memory, &from.Memory}, {&to.MemoryReservation, &from.MemoryReservation}, {&to.MemorySwap, &from.MemorySwap},
+		{&to.CPUShares, &from.CPUShares}, {&to.NanoCPUs, &from.NanoCPUs}, {&to.CPUPeriod, &from.CPUPeriod},
+		{&to.CPUQuota, &from.CPUQuota}, {&to.CPURealtimePeriod, &from.CPURealtimePeriod}, {&to.CPURealtimeRuntime, &from.CPURealtimeRuntime},
+	} {
+		if *f.from != 0 {
+			*f.to = *f.from
+		}
+	}
+	if from.CpusetCpus != "" {
+		to.CpusetCpus = from.CpusetCpus
+	}
+	if from.CpusetMems != "" {
+		to.CpusetMems = from.CpusetMems
+	}
+	if from.BlkioWeight != 0 {
+		to.BlkioWeight = from.BlkioWeight
+	}
+	if from.PidsLimit != nil {
+		to.PidsLimit = from.PidsLimit
+	}
+}

@@ -1,0 +1,160 @@
+//go:build linux
+
+package container
+
+import (
+	"context"
+	"os"
+
+	"github.com/berthhq/berth/guestagent/engine/detached"
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/containerd/containerd/v2/core/mount"
+	apimount "github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/volume"
+	"golang.org/x/sys/unix"
+)
+
+// makeVolumes makes the volumes of a new container, holds those that exist, and fills new ones with what the image has
+// at their place.
+func (s *Service) makeVolumes(ctx context.Context, r *Record) error {
+	mounts := append([]Mount(nil), r.Mounts...)
+	var root *os.File
+	defer func() {
+		if root != nil {
+			root.Close()
+		}
+	}()
+	for i := range mounts {
+		m := &mounts[i]
+		if m.Type != apimount.TypeVolume {
+			continue
+		}
+		v, err := s.Volumes.Create(ctx, s.volumeRequest(r, m))
+		if err != nil {
+			return err
+		}
+		m.Name, m.Source, m.Driver = v.Name, v.Mountpoint, v.Driver
+		if err := s.Volumes.Acquire(m.Name, r.ID); err != nil {
+			return err
+		}
+		if m.NoCopy || m.Subpath != "" {
+			continue
+		}
+		if root == nil {
+			if root, err = s.imageRoot(ctx, r); err != nil {
+				return err
+			}
+		}
+		if err := s.copyUp(root, m); err != nil {
+			return err
+		}
+	}
+	r.Mounts = mounts
+	return nil
+}
+
+func (s *Service) volumeRequest(r *Record, m *Mount) *volume.CreateRequest {
+	req := &volume.CreateRequest{Name: m.Name, Driver: m.Driver}
+	for _, spec := range r.Host.Mounts {
+		if o := spec.VolumeOptions; o != nil && within(m.Destination, spec.Target) {
+			req.Labels = o.Labels
+			if o.DriverConfig != nil {
+				req.DriverOpts = o.DriverConfig.Options
+			}
+		}
+	}
+	if m.Anonymous {
+		req.Labels = map[string]string{"com.docker.volume.anonymous": ""}
+	}
+	if req.Driver == "" {
+		req.Driver = r.Host.VolumeDriver
+	}
+	return req
+}
+
+// imageRoot opens the container's file system as it stands, mounted nowhere.
+func (s *Service) imageRoot(ctx context.Context, r *Record) (*os.File, error) {
+	mounts, err := s.Images.Mounts(ctx, r.Image, r.ID, s.Layout.Container(r.ID))
+	if err != nil {
+		return nil, err
+	}
+	root, err := detached.Root(detach(mounts))
+	if err != nil {
+		return nil, errdefs.System("mounting the root of container %s: %w", r.Name, err)
+	}
+	return root, nil
+}
+
+func detach(in []mount.Mount) []detached.Mount {
+	out := make([]detached.Mount, len(in))
+	for i, m := range in {
+		out[i] = detached.Mount{Type: m.Type, Source: m.Source, Options: m.Options}
+	}
+	return out
+}
+
+// copyUp fills a volume from the image, if it has a directory there. The path is the image's, and hostile: it is
+// resolved inside the root (openat2(2)).
+func (s *Service) copyUp(root *os.File, m *Mount) error {
+	fd, err := unix.Openat2(int(root.Fd()), "."+m.Destination, &unix.OpenHow{
+		Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err != nil {
+		return nil // nothing there, or no directory: nothing to copy
+	}
+	dir := os.NewFile(uintptr(fd), m.Destination)
+	defer dir.Close()
+	return s.Volumes.CopyUp(m.Name, dir)
+}
+
+// mountVolumes makes the sources of a container's mounts ready for its start. Its second result takes it back.
+func (s *Service) mountVolumes(r *Record) (undo func(), err error) {
+	var mounted []string
+	undo = func() {
+		for _, name := range mounted {
+			s.Volumes.Unmount(name)
+		}
+	}
+	for i := range r.Mounts {
+		m := &r.Mounts[i]
+		switch m.Type {
+		case apimount.TypeVolume:
+			path, err := s.Volumes.Mount(m.Name)
+			if err != nil {
+				undo()
+				return nil, err
+			}
+			mounted = append(mounted, m.Name)
+			m.Source = path
+		case apimount.TypeBind:
+			if err := s.bindSource(m); err != nil {
+				undo()
+				return nil, err
+			}
+		}
+	}
+	return undo, nil
+}
+
+// unmountVolumes lets go of what mountVolumes took.
+func (s *Service) unmountVolumes(r *Record) {
+	for _, m := range r.Mounts {
+		if m.Type == apimount.TypeVolume {
+			s.Volumes.Unmount(m.Name)
+		}
+	}
+}
+
+func (s *Service) bindSource(m *Mount) error {
+	_, err := os.Stat(m.Source)
+	if err == nil {
+		return nil
+	}
+	if !os.IsNotExist(err) || !m.MakeSource {
+		return errdefs.Invalid("invalid mount config for type \"bind\": bind source path does not exist: %s", m.Source)
+	}
+	if err := os.MkdirAll(m.Source, 0o755); err != nil {
+		return errdefs.System("error while creating mount source path '%s': %w", m.Source, err)
+	}
+	return nil
+}
