@@ -40,17 +40,21 @@ func (m *Manager) Attach(ctx context.Context, cfg SandboxConfig) (*Sandbox, erro
 	return m.sandbox(rec), nil
 }
 
-// build makes what plan decided and records it.
+// build makes what plan decided and records it. The files are written meanwhile.
 func (m *Manager) build(ctx context.Context, rec *sandboxRecord) error {
-	if rec.NetNS != "" {
-		if err := m.plugAll(rec); err != nil {
-			return err
-		}
-	}
-	if err := m.serve(ctx, nil, rec); err != nil {
+	files, err := m.files(rec)
+	if err != nil {
 		return err
 	}
-	if err := m.writeFiles(rec); err != nil {
+	written := make(chan error, 1)
+	go func() { written <- m.writeFiles(rec.Config.ContainerID, files) }()
+	if rec.NetNS != "" {
+		err = m.plugAll(rec)
+	}
+	if err == nil {
+		err = m.serve(ctx, nil, rec)
+	}
+	if err = errors.Join(err, <-written); err != nil {
 		return err
 	}
 	return m.keep(rec)

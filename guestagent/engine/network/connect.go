@@ -173,7 +173,11 @@ func (m *Manager) change(ctx context.Context, old, next *sandboxRecord) error {
 	if err := m.serve(ctx, old, next); err != nil {
 		return err
 	}
-	if err := m.writeFiles(next); err != nil {
+	files, err := m.files(next)
+	if err == nil {
+		err = m.writeFiles(next.Config.ContainerID, files)
+	}
+	if err != nil {
 		return err
 	}
 	return m.keep(next)

@@ -25,24 +25,28 @@ const (
 // hostGateway is the name for "the host, as containers reach it" in extra hosts.
 const hostGateway = "host-gateway"
 
-// writeFiles writes hosts, resolv.conf and hostname. They are rewritten in place, because running containers have them
-// mounted.
-func (m *Manager) writeFiles(rec *sandboxRecord) error {
-	id := rec.Config.ContainerID
+// files are the contents of a container's hosts, resolv.conf and hostname, by path.
+func (m *Manager) files(rec *sandboxRecord) (map[string]string, error) {
 	hosts, err := m.hostsFile(rec)
 	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(m.layout.Container(id), 0o710); err != nil {
-		return fmt.Errorf("network files of container %s: %w", id, err)
+		return nil, err
 	}
 	hostname := rec.Config.Hostname
 	if hostname == "" {
 		hostname, _ = os.Hostname()
 	}
-	for path, content := range map[string]string{
+	id := rec.Config.ContainerID
+	return map[string]string{
 		m.layout.Hosts(id): hosts, m.layout.ResolvConf(id): m.resolvFile(rec), m.layout.Hostname(id): hostname + "\n",
-	} {
+	}, nil
+}
+
+// writeFiles writes what files gave. They are rewritten in place, because running containers have them mounted.
+func (m *Manager) writeFiles(id string, files map[string]string) error {
+	if err := os.MkdirAll(m.layout.Container(id), 0o710); err != nil {
+		return fmt.Errorf("network files of container %s: %w", id, err)
+	}
+	for path, content := range files {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			return fmt.Errorf("file %s of container %s: %w", filepath.Base(path), id, err)
 		}

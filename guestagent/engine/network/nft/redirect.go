@@ -3,8 +3,10 @@
 package nft
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -16,16 +18,29 @@ import (
 const redirectTable = "berth-dns"
 
 // RedirectLocal sends what the calling thread's namespace addresses to addr and from, by UDP and TCP, to other ports of
-// that address. So a server can answer at a well-known port without taking it from the container's own programs.
+// that address. So a server can answer at a well-known port without taking it from the container's own programs. What
+// an earlier call made is replaced.
 func RedirectLocal(addr netip.Addr, from, udp, tcp uint16) error {
+	err := redirect(addr, from, udp, tcp, false)
+	if errors.Is(err, os.ErrExist) {
+		err = redirect(addr, from, udp, tcp, true)
+	}
+	if err != nil {
+		return fmt.Errorf("nftables rules of the name server: %w", err)
+	}
+	return nil
+}
+
+func redirect(addr netip.Addr, from, udp, tcp uint16, replace bool) error {
 	conn, err := nftables.New()
 	if err != nil {
-		return fmt.Errorf("opening nftables: %w", err)
+		return err
 	}
 	t := &nftables.Table{Name: redirectTable, Family: nftables.TableFamilyIPv4}
-	conn.AddTable(t)
-	conn.DelTable(t)
-	conn.AddTable(t)
+	if replace { // deleting costs the kernel milliseconds, so it is not done where nothing can be
+		conn.DelTable(t)
+	}
+	conn.CreateTable(t)
 	out := conn.AddChain(&nftables.Chain{Name: "output", Table: t, Type: nftables.ChainTypeNAT,
 		Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityRef(-100)})
 	for _, to := range []struct {
@@ -43,8 +58,5 @@ func RedirectLocal(addr netip.Addr, from, udp, tcp uint16) error {
 			&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: reg, RegProtoMin: reg + 1, Specified: true},
 		}})
 	}
-	if err := conn.Flush(); err != nil {
-		return fmt.Errorf("nftables rules of the name server: %w", err)
-	}
-	return nil
+	return conn.Flush()
 }

@@ -160,3 +160,38 @@ func TestForeignDrops(t *testing.T) {
 		}
 	}
 }
+
+func TestRedirectLocalReplacesWhatItMade(t *testing.T) {
+	inNetNS(t)
+	addr := netip.MustParseAddr("127.0.0.11")
+	for i := range uint16(3) {
+		if err := RedirectLocal(addr, 53, 1000+i, 2000+i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := ruleset(t)
+	for want, n := range map[string]int{"dnat to 127.0.0.11:1002": 1, "dnat to 127.0.0.11:2002": 1, "dnat": 2} {
+		if strings.Count(got, want) != n {
+			t.Errorf("%q is not there %d times:\n%s", want, n, got)
+		}
+	}
+}
+
+func BenchmarkRedirectLocal(b *testing.B) {
+	for b.Loop() {
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread()
+			b.StopTimer()
+			err := unix.Unshare(unix.CLONE_NEWNET)
+			b.StartTimer()
+			if err == nil {
+				err = RedirectLocal(netip.MustParseAddr("127.0.0.11"), 53, 1000, 1001)
+			}
+			done <- err
+		}()
+		if err := <-done; err != nil {
+			b.Skip(err)
+		}
+	}
+}
