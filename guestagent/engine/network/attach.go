@@ -108,6 +108,7 @@ func (m *Manager) plan(cfg SandboxConfig) (_ *sandboxRecord, err error) {
 			return nil, err
 		}
 		rec.Endpoints = append(rec.Endpoints, ep)
+		n.endpoints[cfg.ContainerID] = ep // the network is in use from now on
 	}
 	return rec, nil
 }

@@ -33,6 +33,7 @@ func (m *Manager) Connect(ctx context.Context, containerID, ref string, want *ap
 		defer m.mu.Unlock()
 		if n := m.networks[ep.NetworkID]; n != nil {
 			n.release(ep.Settings)
+			delete(n.endpoints, containerID)
 		}
 		return err
 	}
@@ -83,6 +84,7 @@ func (m *Manager) planConnect(old *sandboxRecord, ref string, want *apinet.Endpo
 	if err != nil {
 		return nil, ep, err
 	}
+	n.endpoints[cfg.ContainerID] = ep
 	next := *old
 	next.Config = cfg
 	next.Endpoints = append(slices.Clone(old.Endpoints), ep)

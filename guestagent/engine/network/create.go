@@ -53,10 +53,7 @@ func (m *Manager) raise(n *network) error {
 	if err := m.ensureBridge(n); err != nil {
 		return errors.Join(err, netns.DeleteLink(n.bridge()))
 	}
-	if m.rules == nil {
-		return nil
-	}
-	if err := m.rules.AddBridge(n.nftBridge()); err != nil {
+	if err := m.withRules(func() error { return m.rules.AddBridge(n.nftBridge()) }); err != nil {
 		return errors.Join(err, netns.DeleteLink(n.bridge()))
 	}
 	return nil

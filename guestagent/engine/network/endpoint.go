@@ -38,8 +38,11 @@ func (m *Manager) newEndpoint(n *network, cfg SandboxConfig, want *apinet.Endpoi
 	return ep, nil
 }
 
-// refuseAddress says why a container may not have the address that it asks for on a network.
+// refuseAddress says why a container may not have the address or aliases that it asks for on a network.
 func refuseAddress(n *network, want *apinet.EndpointSettings) error {
+	if len(want.Aliases) > 0 && !n.named() {
+		return errdefs.Invalid("network-scoped alias is supported only for containers in user defined networks")
+	}
 	cfg := want.IPAMConfig
 	if cfg == nil || (!cfg.IPv4Address.IsValid() && !cfg.IPv6Address.IsValid()) {
 		return nil

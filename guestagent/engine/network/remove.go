@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -43,11 +44,11 @@ func (m *Manager) NetworkRemove(_ context.Context, ref string) error {
 
 // lower undoes raise.
 func (m *Manager) lower(n *network) error {
-	var errs []error
-	if m.rules != nil {
-		errs = append(errs, m.rules.RemoveBridge(n.nftBridge()))
+	err := m.withRules(func() error { return m.rules.RemoveBridge(n.nftBridge()) })
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // the rules were made anew without it
 	}
-	return errors.Join(append(errs, netns.DeleteLink(n.bridge()))...)
+	return errors.Join(err, netns.DeleteLink(n.bridge()))
 }
 
 // predefined says whether the network is one of those that every engine has.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -62,17 +63,34 @@ func (m *Manager) moveRules(old, next []nft.Port) error {
 	if m.rules == nil || slices.Equal(old, next) {
 		return nil
 	}
-	if err := m.rules.Unpublish(old); err != nil {
+	err := m.withRules(func() error { return m.rules.Unpublish(old) })
+	if err != nil {
 		return err
 	}
-	return m.rules.Publish(next)
+	return m.withRules(func() error { return m.rules.Publish(next) })
+}
+
+// withRules changes the packet rules. Where they are not what we left behind, because somebody flushed the ruleset, they
+// are made anew first.
+func (m *Manager) withRules(change func() error) error {
+	if m.rules == nil {
+		return nil
+	}
+	err := change()
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		if err := m.resetRules(); err != nil {
+			return err
+		}
+		return change()
+	}
+	return err
 }
 
 // withdraw undoes serve.
 func (m *Manager) withdraw(ctx context.Context, rec *sandboxRecord) error {
 	var errs []error
-	if m.rules != nil {
-		errs = append(errs, m.rules.Unpublish(natPorts(rec.Published)))
+	if len(rec.Published) > 0 {
+		errs = append(errs, m.withRules(func() error { return m.rules.Unpublish(natPorts(rec.Published)) }))
 	}
 	if len(rec.Published) > 0 || m.netdSandbox(rec).NetNS != "" {
 		errs = append(errs, m.netd.Drop(ctx, rec.Config.ContainerID))

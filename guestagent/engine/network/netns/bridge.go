@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -111,11 +112,26 @@ func EnableForwarding(v6 bool) error {
 		if now, err := os.ReadFile(f); err == nil && strings.TrimSpace(string(now)) == "1" {
 			continue
 		}
+		keepRouterAdvertisements(f)
 		if err := os.WriteFile(f, []byte("1"), 0o644); err != nil {
 			return fmt.Errorf("enabling forwarding: %w", err)
 		}
 	}
 	return nil
+}
+
+// keepRouterAdvertisements lets the host go on learning its IPv6 routes, which the kernel by default stops when it
+// becomes a router itself.
+func keepRouterAdvertisements(forwarding string) {
+	if forwarding != "/proc/sys/net/ipv6/conf/all/forwarding" {
+		return
+	}
+	files, _ := filepath.Glob("/proc/sys/net/ipv6/conf/*/accept_ra")
+	for _, f := range files {
+		if now, err := os.ReadFile(f); err == nil && strings.TrimSpace(string(now)) == "1" {
+			_ = os.WriteFile(f, []byte("2"), 0o644)
+		}
+	}
 }
 
 // Routes lists the destinations that the host has routes for, default routes excepted.
