@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	mdns "github.com/miekg/dns"
 	apinet "github.com/moby/moby/api/types/network"
 
 	"github.com/berthhq/berth/guestagent/engine/network/netns"
@@ -210,4 +211,44 @@ func TestPortConflicts(t *testing.T) {
 	if sb.Endpoints["bridge"].IPAddress.String() != "172.17.0.3" {
 		t.Errorf("failed attaches kept addresses: %s", sb.Endpoints["bridge"].IPAddress)
 	}
+}
+
+func TestUDP(t *testing.T) {
+	w := newWorld(t, Config{})
+	sb := w.attach(SandboxConfig{ContainerID: "aaaa", Name: "a", PortBindings: bindings("|5353=53/udp")})
+	w.nameServer(sb.Key, "0.0.0.0:53", "203.0.113.9")
+	for ns, addrs := range map[string][]string{"/proc/self/ns/net": {"127.0.0.1", "[::1]", hostAddr}, w.neighbour: {hostAddr}} {
+		for _, addr := range addrs {
+			w.in(ns, func() error {
+				conn, err := net.Dial("udp", addr+":5353")
+				if err != nil {
+					return err
+				}
+				defer conn.Close()
+				q := new(mdns.Msg)
+				q.SetQuestion("x.", mdns.TypeA)
+				reply, _, err := (&mdns.Client{Timeout: time.Second}).ExchangeWithConn(q, &mdns.Conn{Conn: conn})
+				if err == nil && len(reply.Answer) != 1 {
+					t.Errorf("%s: %v", addr, reply)
+				}
+				return err
+			})
+		}
+	}
+}
+
+func TestSomebodyElsesBridge(t *testing.T) {
+	outer := newWorld(t, Config{})
+	outer.ip("link", "add", "corp0", "type", "bridge")
+	outer.ip("addr", "add", "10.123.0.1/24", "dev", "corp0")
+	w := newWorld2(outer, Config{Bridge: "corp0"})
+	sb := w.attach(SandboxConfig{ContainerID: "aaaa", Name: "a", PortBindings: bindings("|8050=80/tcp")})
+	if es := sb.Endpoints["bridge"]; es.IPAddress.String() != "10.123.0.2" || es.Gateway.String() != "10.123.0.1" {
+		t.Errorf("endpoint is %+v", es)
+	}
+	w.serveTCP(sb.Key, ":80", "a")
+	w.expect("published", "", "127.0.0.1:8050", "a 10.123.0.1")
+	both := outer.attach(SandboxConfig{ContainerID: "aaaa", Name: "a", PortBindings: bindings("|8051=80/tcp")})
+	outer.serveTCP(both.Key, ":80", "outer")
+	outer.expect("another engine beside it", "", "127.0.0.1:8051", "outer "+gatewayOf(both, "bridge"))
 }

@@ -118,6 +118,25 @@ const (
 
 func newWorld(t testing.TB, cfg Config) *world {
 	t.Helper()
+	w := newMachine(t, cfg)
+	w.addNeighbour()
+	w.open()
+	t.Cleanup(w.end)
+	return w
+}
+
+// newWorld2 is a second engine on the same machine.
+func newWorld2(first *world, cfg Config) *world {
+	first.t.Helper()
+	w := newMachine(first.t, cfg)
+	w.neighbour = first.neighbour
+	w.open()
+	first.t.Cleanup(w.end)
+	return w
+}
+
+func newMachine(t testing.TB, cfg Config) *world {
+	t.Helper()
 	root, err := os.MkdirTemp("", "bn")
 	if err != nil {
 		t.Fatal(err)
@@ -131,9 +150,6 @@ func newWorld(t testing.TB, cfg Config) *world {
 		w.cfg.HostResolv = filepath.Join(w.layout.Run, "resolv.conf")
 	}
 	t.Cleanup(func() { os.RemoveAll(root) })
-	w.addNeighbour()
-	w.open()
-	t.Cleanup(w.end)
 	return w
 }
 

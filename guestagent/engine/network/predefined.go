@@ -78,6 +78,8 @@ func (m *Manager) defaultIPAM(rec networkRecord) ([]apinet.IPAMConfig, error) {
 	four, six := subnetOf(rec.IPAM.Config, false), subnetOf(rec.IPAM.Config, true)
 	if m.cfg.BIP.IsValid() {
 		four = &apinet.IPAMConfig{Subnet: m.cfg.BIP.Masked(), Gateway: m.cfg.BIP.Addr()}
+	} else if own := netns.Address(m.cfg.Bridge); own.IsValid() { // a bridge that somebody else set up
+		four = &apinet.IPAMConfig{Subnet: own.Masked(), Gateway: own.Addr()}
 	}
 	if four == nil {
 		sub, err := m.pickSubnet(false, rec.ID)

@@ -53,6 +53,21 @@ func EnsureBridge(b Bridge) (int, error) {
 	return link.Attrs().Index, nil
 }
 
+// Address is the first global IPv4 address of an interface, with its subnet's length; invalid if it has none.
+func Address(name string) netip.Prefix {
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	addrs, err := netlink.AddrList(link, netlink.FAMILY_V4)
+	if err != nil || len(addrs) == 0 {
+		return netip.Prefix{}
+	}
+	ones, _ := addrs[0].Mask.Size()
+	a, _ := netip.AddrFromSlice(addrs[0].IP)
+	return netip.PrefixFrom(a.Unmap(), ones)
+}
+
 func addAddresses(link netlink.Link, addrs []netip.Prefix) error {
 	name := link.Attrs().Name
 	for _, p := range addrs {
