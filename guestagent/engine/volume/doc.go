@@ -1,2 +1,3 @@
-// Package volume keeps named and anonymous volumes: the local driver, reference counts, copy-up from the image.
+// Package volume keeps named volumes: their directories, labels and options, who uses them, and what is mounted for
+// them. It knows of containers only that they have IDs. What is inside a volume belongs to containers and is hostile.
 package volume

@@ -1,0 +1,53 @@
+//go:build linux
+
+package volume
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/containerd/continuity/fs"
+)
+
+// CopyUp fills an empty volume from a directory of an image: owners, modes, links and extended attributes as they are.
+// A volume that has anything in it is left alone. The directory must be one that no container can change meanwhile.
+func (s *Service) CopyUp(name string, from *os.File) error {
+	s.mu.Lock()
+	v, err := s.get(name)
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	v.fill.Lock()
+	defer v.fill.Unlock()
+	if len(v.rec.Options) > 0 {
+		if _, err := s.Mount(name); err != nil {
+			return err
+		}
+		defer s.Unmount(name)
+	}
+	dir := s.data(name)
+	if full, err := hasEntries(dir); err != nil || full {
+		return err
+	}
+	if err := fs.CopyDir(dir, fmt.Sprintf("/proc/self/fd/%d/.", from.Fd())); err != nil {
+		return errdefs.System("copying the image's content into volume %s: %w", name, err)
+	}
+	return nil
+}
+
+func hasEntries(dir string) (bool, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return false, errdefs.System("opening a volume: %w", err)
+	}
+	defer d.Close()
+	_, err = d.Readdirnames(1)
+	if errors.Is(err, io.EOF) {
+		return false, nil
+	}
+	return err == nil, err
+}
