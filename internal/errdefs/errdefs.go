@@ -45,6 +45,27 @@ var table = []struct {
 	{KindCanceled, 499, context.Canceled},
 }
 
+// foreign are the kinds of errors that come from containerd's and moby's packages, which mark many of theirs by a method
+// such as NotFound() and not by a sentinel.
+var foreign = []struct {
+	kind Kind
+	is   func(error) bool
+}{
+	{KindInvalid, cerrdefs.IsInvalidArgument},
+	{KindInvalid, cerrdefs.IsOutOfRange},
+	{KindUnauthorized, cerrdefs.IsUnauthorized},
+	{KindForbidden, cerrdefs.IsPermissionDenied},
+	{KindNotFound, cerrdefs.IsNotFound},
+	{KindConflict, cerrdefs.IsConflict},
+	{KindConflict, cerrdefs.IsAlreadyExists},
+	{KindConflict, cerrdefs.IsFailedPrecondition},
+	{KindConflict, cerrdefs.IsAborted},
+	{KindNotModified, cerrdefs.IsNotModified},
+	{KindNotImplemented, cerrdefs.IsNotImplemented},
+	{KindUnavailable, cerrdefs.IsUnavailable},
+	{KindUnavailable, cerrdefs.IsResourceExhausted},
+}
+
 // Error is an error of a known kind. Msg is one line naming the object; Hint, if any, is one line on what to do.
 type Error struct {
 	Kind  Kind
@@ -121,11 +142,10 @@ func KindOf(err error) Kind {
 			return row.kind
 		}
 	}
-	switch {
-	case cerrdefs.IsAlreadyExists(err), cerrdefs.IsFailedPrecondition(err):
-		return KindConflict
-	case cerrdefs.IsOutOfRange(err):
-		return KindInvalid
+	for _, row := range foreign {
+		if row.is(err) {
+			return row.kind
+		}
 	}
 	return KindUnknown
 }

@@ -210,6 +210,15 @@ func TestErrorsOfTheEngine(t *testing.T) {
 	}
 }
 
+// Advice travels beside the message, on one line.
+func TestHint(t *testing.T) {
+	err := errdefs.Conflict("port 80 is taken").WithHint("stop %s\nor choose another port", "nginx")
+	w := ask(&fake{fail: map[string]error{"ContainerStart": err}}, "POST", "/containers/x/start", "")
+	if got := w.Header().Get(HintHeader); got != "stop nginx or choose another port" || w.Code != 409 {
+		t.Errorf("hint = %q, status %d", got, w.Code)
+	}
+}
+
 func errText(err error) string {
 	if err == nil {
 		return ""

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/common"
@@ -52,9 +53,15 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return enc.Encode(v)
 }
 
+// HintHeader carries an error's advice for berth's own command line; docker's clients do not look at it.
+const HintHeader = "Berth-Hint"
+
 // writeError sends an error as dockerd does: its kind's status and {"message": …}.
 func writeError(w http.ResponseWriter, err error) {
 	status := errdefs.HTTPStatus(err)
+	if hint := errdefs.HintOf(err); hint != "" {
+		w.Header().Set(HintHeader, strings.Join(strings.Fields(hint), " "))
+	}
 	if status == http.StatusNotModified {
 		w.WriteHeader(status)
 		return
