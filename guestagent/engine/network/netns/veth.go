@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -129,7 +130,25 @@ func (n *Namespace) Activate(pair *Pair, p Port) error {
 	if err := n.handle.LinkSetUp(pair.inside); err != nil {
 		return fmt.Errorf("starting %s: %w", p.Name, err)
 	}
-	return nil
+	return n.waitForCarrier(pair)
+}
+
+// carrierWait bounds the wait for the kernel's link watch, which works once a second at worst.
+const carrierWait = 1500 * time.Millisecond
+
+// waitForCarrier returns when the bridge passes packets to the host's end. The kernel learns of a carrier in the
+// background, and until then the container's first packets would be lost, at the price of a second or more. Kernels
+// since 6.8 catch up when they are asked, the older ones soon after.
+func (n *Namespace) waitForCarrier(pair *Pair) error {
+	for start := time.Now(); ; time.Sleep(200 * time.Microsecond) {
+		link, err := n.host.LinkByIndex(pair.hostEnd.Attrs().Index)
+		if err != nil {
+			return fmt.Errorf("interface %s: %w", pair.hostEnd.Attrs().Name, err)
+		}
+		if link.Attrs().OperState == netlink.OperUp || time.Since(start) > carrierWait {
+			return nil
+		}
+	}
 }
 
 // attach puts the host's end on its bridge.
