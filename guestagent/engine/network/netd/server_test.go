@@ -240,8 +240,8 @@ func TestUDP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, host := range []string{"127.0.0.1", "[::1]"} {
-		c, err := net.Dial("udp", fmt.Sprintf("%s:%d", host, bound[0].HostPort))
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		c, err := net.Dial("udp", net.JoinHostPort(host, fmt.Sprint(bound[0].HostPort)))
 		if err != nil {
 			t.Fatal(err)
 		}
