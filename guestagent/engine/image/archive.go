@@ -13,6 +13,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/berthhq/berth/guestagent/engine/image/layertar"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
@@ -93,7 +94,7 @@ func (a *bundle) store(ctx context.Context, name string, size int64, r io.Reader
 		return fmt.Errorf("storing %s: %w", name, err)
 	}
 	defer cw.Close()
-	if _, err := io.CopyBuffer(cw, onlyReader{r}, make([]byte, chunkBytes)); err != nil {
+	if _, err := io.CopyBuffer(cw, layertar.OnlyReader{Reader: r}, make([]byte, layertar.ChunkBytes)); err != nil {
 		_ = a.s.content.Abort(context.WithoutCancel(ctx), ref)
 		return errdefs.Invalid("invalid archive: %s: %w", name, err)
 	}

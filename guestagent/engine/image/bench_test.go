@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -98,4 +99,30 @@ func benchImage(b *testing.B) v1.Image {
 	}
 	cut()
 	return imageOf(b, v1.Config{}, layers...)
+}
+
+// BenchmarkContainerRoot is what a start of a container asks of the image service.
+func BenchmarkContainerRoot(b *testing.B) {
+	ctx := context.Background()
+	h, s := newHub(b), open(b, amd64)
+	ref := pulled(b, h, s, "hot:1", layer(b, file{name: "a", body: "x"}), layer(b, file{name: "b", body: "y"}))
+	n := 0
+	for b.Loop() {
+		n++
+		id := "c" + strconv.Itoa(n)
+		dir := containerDir(b, s, id)
+		img, err := s.Resolve(ctx, ref, nil)
+		if err == nil {
+			err = s.Prepare(ctx, img, id, dir)
+		}
+		if err == nil {
+			_, err = s.Mounts(ctx, img, id, dir)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Release(ctx, id); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

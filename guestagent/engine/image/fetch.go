@@ -10,7 +10,9 @@ import (
 	"io"
 	"time"
 
+	"github.com/berthhq/berth/guestagent/engine/image/layertar"
 	"github.com/berthhq/berth/guestagent/engine/image/progress"
+	"github.com/berthhq/berth/guestagent/engine/image/stall"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/remotes"
@@ -21,8 +23,6 @@ import (
 
 // maxAttempts is how often a transfer is begun again without a byte of progress, as docker does.
 const maxAttempts = 5
-
-var errStalled = errors.New("the registry sent nothing for too long")
 
 // fetchSmall brings in a manifest or configuration, whose size was checked against its bound.
 func (s *Service) fetchSmall(ctx context.Context, f remotes.Fetcher, desc ocispec.Descriptor) error {
@@ -64,16 +64,16 @@ func (s *Service) readSmall(ctx context.Context, f remotes.Fetcher, desc ocispec
 }
 
 func (s *Service) readOnce(ctx context.Context, f remotes.Fetcher, desc ocispec.Descriptor) ([]byte, error) {
-	ctx, dog := watch(ctx, s.cfg.Stall)
-	defer dog.stop()
+	ctx, dog := stall.Watch(ctx, s.cfg.Stall)
+	defer dog.Stop()
 	rc, err := f.Fetch(ctx, desc)
 	if err != nil {
-		return nil, dog.cause(ctx, err)
+		return nil, dog.Cause(ctx, err)
 	}
 	defer rc.Close()
-	b, err := io.ReadAll(io.LimitReader(dog.reader(rc), desc.Size+1))
+	b, err := io.ReadAll(io.LimitReader(dog.Reader(rc), desc.Size+1))
 	if err != nil {
-		return nil, dog.cause(ctx, err)
+		return nil, dog.Cause(ctx, err)
 	}
 	if int64(len(b)) != desc.Size {
 		return nil, errdefs.Invalid("%s %s: %d bytes announced, %d received", kindOf(desc), desc.Digest, desc.Size, len(b))
@@ -90,7 +90,7 @@ type transfer struct {
 	// begun is told once whether the bytes will pass through sink, from the first on; otherwise the layer is to be
 	// read from the store when run has returned.
 	begun func(streams bool)
-	sink  *chunks
+	sink  *layertar.Pipe
 }
 
 func (t *transfer) line() string { return t.desc.Digest.Encoded()[:12] }
@@ -186,20 +186,20 @@ func (t *transfer) fill(ctx context.Context, cw content.Writer, offset int64) er
 
 // attempt reads from offset until the end or the first fault, and returns how many bytes were written.
 func (t *transfer) attempt(ctx context.Context, cw content.Writer, offset int64) (written int64, err error) {
-	ctx, dog := watch(ctx, t.s.cfg.Stall)
-	defer dog.stop()
+	ctx, dog := stall.Watch(ctx, t.s.cfg.Stall)
+	defer dog.Stop()
 	rc, err := t.f.Fetch(ctx, t.desc)
 	if err != nil {
-		return 0, dog.cause(ctx, err)
+		return 0, dog.Cause(ctx, err)
 	}
 	defer rc.Close()
 	if offset > 0 {
 		if err := skip(rc, offset); err != nil {
-			return 0, dog.cause(ctx, err)
+			return 0, dog.Cause(ctx, err)
 		}
 	}
-	r := dog.reader(rc)
-	buf := make([]byte, chunkBytes)
+	r := dog.Reader(rc)
+	buf := make([]byte, layertar.ChunkBytes)
 	for offset+written < t.desc.Size {
 		n, rerr := r.Read(buf[:min(int64(len(buf)), t.desc.Size-offset-written)])
 		if n > 0 {
@@ -216,7 +216,7 @@ func (t *transfer) attempt(ctx context.Context, cw content.Writer, offset int64)
 			if errors.Is(rerr, io.EOF) {
 				rerr = io.ErrUnexpectedEOF
 			}
-			return written, dog.cause(ctx, rerr)
+			return written, dog.Cause(ctx, rerr)
 		}
 	}
 	return written, nil

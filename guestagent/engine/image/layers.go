@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/berthhq/berth/guestagent/engine/image/layertar"
 	"github.com/berthhq/berth/guestagent/engine/image/progress"
+	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/remotes"
@@ -61,10 +63,10 @@ func (ls *layerSet) run(ctx context.Context) error {
 		}
 	}
 	if len(fresh) > 0 {
-		if err := ls.s.unsynced.begin(fresh); err != nil {
+		if err := ls.s.unsynced.Begin(fresh); err != nil {
 			return fmt.Errorf("noting layers that are not on disk yet: %w", err)
 		}
-		defer ls.s.unsynced.finish(fresh)
+		defer ls.s.unsynced.Finish(fresh)
 	}
 	eg, ctx := errgroup.WithContext(ctx)
 	for i := range ls.layers {
@@ -141,13 +143,13 @@ func (ls *layerSet) layer(ctx context.Context, i int) error {
 }
 
 // inherit gives implied directories what the layers below say of them.
-func (ls *layerSet) inherit(ctx context.Context, i int, got applied) error {
-	if len(got.implied) == 0 {
+func (ls *layerSet) inherit(ctx context.Context, i int, got layertar.Applied) error {
+	if len(got.Implied) == 0 {
 		return nil
 	}
 	lowers, err := ls.s.lowers(ctx, ls.chains[i-1].String())
 	if err == nil {
-		err = inheritDirs(got.dir, got.implied, lowers)
+		err = layertar.InheritDirs(got.Dir, got.Implied, lowers)
 	}
 	if err != nil {
 		return applyError(ls.layers[i].Digest, err)
@@ -182,7 +184,7 @@ func (ls *layerSet) download(ctx context.Context, i int) error {
 }
 
 // fetchAndUnpack brings a layer into a snapshot of its own, while it arrives where possible.
-func (ls *layerSet) fetchAndUnpack(ctx context.Context, i int) (key string, got applied, err error) {
+func (ls *layerSet) fetchAndUnpack(ctx context.Context, i int) (key string, got layertar.Applied, err error) {
 	if ls.f == nil || ls.s.present(ctx, ls.layers[i]) {
 		if ls.f != nil {
 			if err := ls.download(ctx, i); err != nil { // puts it under the lease
@@ -196,7 +198,7 @@ func (ls *layerSet) fetchAndUnpack(ctx context.Context, i int) (key string, got 
 		return "", got, err
 	}
 	streams := make(chan bool, 1)
-	t := &transfer{s: ls.s, f: ls.f, out: ls.out, desc: ls.layers[i], sink: newChunks(ctx), begun: func(s bool) { streams <- s }}
+	t := &transfer{s: ls.s, f: ls.f, out: ls.out, desc: ls.layers[i], sink: layertar.NewPipe(ctx), begun: func(s bool) { streams <- s }}
 	arrived := make(chan error, 1)
 	go func() {
 		defer release()
@@ -219,7 +221,7 @@ func (ls *layerSet) fetchAndUnpack(ctx context.Context, i int) (key string, got 
 }
 
 // unpackStored unpacks a layer that is in the content store.
-func (ls *layerSet) unpackStored(ctx context.Context, i int) (key string, got applied, err error) {
+func (ls *layerSet) unpackStored(ctx context.Context, i int) (key string, got layertar.Applied, err error) {
 	release, err := take(ctx, ls.s.unpacks)
 	if err != nil {
 		return "", got, err
@@ -237,13 +239,13 @@ func (ls *layerSet) unpackStored(ctx context.Context, i int) (key string, got ap
 }
 
 // unpack writes a layer into a new snapshot, which it removes again where that fails.
-func (ls *layerSet) unpack(ctx context.Context, i int, src io.Reader) (key string, got applied, err error) {
+func (ls *layerSet) unpack(ctx context.Context, i int, src io.Reader) (key string, got layertar.Applied, err error) {
 	key = extractPrefix + randomName() + " " + ls.chains[i].String()
 	mounts, err := ls.s.sn.Prepare(ctx, key, "")
 	if err != nil {
 		return "", got, fmt.Errorf("preparing layer %s: %w", ls.layers[i].Digest, err)
 	}
-	got, err = applyLayer(ctx, mounts, src, ls.s.cfg.MaxLayerBytes)
+	got, err = layertar.Apply(ctx, mounts, src, ls.s.cfg.MaxLayerBytes)
 	if err == nil {
 		err = checkDiffID(got, ls.diffIDs[i], ls.layers[i].Digest)
 	} else {
@@ -293,4 +295,16 @@ func randomName() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:])
 	return hex.EncodeToString(b[:])
+}
+
+// checkDiffID compares what was unpacked with what the configuration promised.
+func checkDiffID(got layertar.Applied, want, blob digest.Digest) error {
+	if got.DiffID != want {
+		return errdefs.Invalid("layer %s does not match its image's configuration: unpacked %s, expected %s", blob, got.DiffID, want)
+	}
+	return nil
+}
+
+func applyError(blob digest.Digest, err error) error {
+	return fmt.Errorf("failed to register layer: unpacking %s: %w", blob, err)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/berthhq/berth/guestagent/engine/image/layertar"
 	"github.com/berthhq/berth/guestagent/engine/image/progress"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/platforms"
@@ -29,7 +30,7 @@ func (s *Service) ImageLoad(ctx context.Context, tar io.Reader, quiet bool, w io
 	}
 	// A load cannot be resumed, so nothing of a failed one is kept.
 	defer done(true)
-	plain, err := decompress(tar)
+	plain, err := layertar.Decompress(tar)
 	if err != nil {
 		return fmt.Errorf("reading the archive: %w", err)
 	}

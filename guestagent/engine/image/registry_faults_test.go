@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/berthhq/berth/guestagent/engine/image/stall"
 	"github.com/berthhq/berth/internal/errdefs"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/moby/api/types/registry"
@@ -216,8 +217,8 @@ func TestPullGivesUpOnASilentRegistry(t *testing.T) {
 	})
 	began := time.Now()
 	_, err := pullErr(t, s, ref, nil)
-	if err == nil || !strings.Contains(err.Error(), errStalled.Error()) {
-		t.Fatalf("error = %v, want %v", err, errStalled)
+	if err == nil || !strings.Contains(err.Error(), stall.ErrStalled.Error()) {
+		t.Fatalf("error = %v, want %v", err, stall.ErrStalled)
 	}
 	if d := time.Since(began); d > 10*time.Second {
 		t.Errorf("it took %s", d)

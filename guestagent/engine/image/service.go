@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/berthhq/berth/guestagent/engine/image/durable"
 	"github.com/berthhq/berth/guestagent/engine/image/registry"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/berthhq/berth/internal/paths"
@@ -105,7 +106,7 @@ type Service struct {
 	holds    *holds
 	gc       *collector
 	pulls    *pullLeases
-	unsynced *unsynced
+	unsynced *durable.Note
 
 	usersMu sync.RWMutex
 	users   func(imageID string) []string
@@ -124,7 +125,7 @@ func Open(ctx context.Context, layout paths.Layout, cfg Config) (*Service, error
 	}
 	s := &Service{
 		cfg: cfg, layout: layout, registry: rc,
-		locks: newKeyLock(), resolved: newCache(), pulls: newPullLeases(), unsynced: newUnsynced(layout.Images()),
+		locks: newKeyLock(), resolved: newCache(), pulls: newPullLeases(), unsynced: durable.Open(layout.Images()),
 		unpacks: make(chan struct{}, max(2, runtime.NumCPU())),
 	}
 	if err := s.openStores(ctx); err != nil {
@@ -175,7 +176,7 @@ func (s *Service) openStores(ctx context.Context) (err error) {
 // Close ends background work and closes the stores. Operations under way must have ended.
 func (s *Service) Close() error {
 	s.gc.stop()
-	s.unsynced.done.Wait()
+	s.unsynced.Wait()
 	err := s.sn.Close()
 	if err2 := s.bolt.Close(); err == nil {
 		err = err2

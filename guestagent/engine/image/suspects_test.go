@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/containerd/containerd/v2/core/mount"
@@ -43,7 +44,7 @@ func TestLayersOfALostBootAreUnpackedAgain(t *testing.T) {
 	if _, err := os.Stat(file); !os.IsNotExist(err) {
 		t.Fatalf("the note is there after Close waited for the sync: %v", err)
 	}
-	b, _ := json.Marshal(note{Boot: "another", Chains: []string{firstChain(t, img)}})
+	b, _ := json.Marshal(map[string]any{"boot": "another", "chains": []string{firstChain(t, img)}})
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -84,8 +85,8 @@ func TestNoteOfTheSameBootIsOnlySynced(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	b, _ := json.Marshal(note{Boot: s.unsynced.boot, Chains: []string{img.ChainID}})
-	if err := os.WriteFile(s.unsynced.file, b, 0o600); err != nil {
+	b, _ := json.Marshal(map[string]any{"boot": strings.TrimSpace(read(t, "/proc/sys/kernel/random/boot_id")), "chains": []string{img.ChainID}})
+	if err := os.WriteFile(filepath.Join(s.layout.Images(), "unsynced.json"), b, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s = openAt(t, state, amd64)
@@ -95,7 +96,7 @@ func TestNoteOfTheSameBootIsOnlySynced(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(s.unsynced.file); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(s.layout.Images(), "unsynced.json")); !os.IsNotExist(err) {
 		t.Errorf("the note is left: %v", err)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package image
+package layertar
 
 import (
 	"fmt"
@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inheritDirs gives the directories of a layer that it has entries in but does not describe the owner, mode, extended
+// InheritDirs gives the directories of a layer that it has entries in but does not describe the owner, mode, extended
 // attributes and times that they have in the layers below, nearest first. Such a directory would otherwise hide the
 // lower one behind root:root 0755.
-func inheritDirs(layer string, dirs []string, lowers []string) error {
+func InheritDirs(layer string, dirs []string, lowers []string) error {
 	sort.Strings(dirs) // parents before children
 	for _, d := range dirs {
 		dst, err := continuityfs.RootPath(layer, d)

@@ -1,6 +1,6 @@
 //go:build linux
 
-package image
+package layertar
 
 import (
 	"context"
@@ -10,15 +10,16 @@ import (
 )
 
 const (
-	chunkBytes = 128 << 10
+	// ChunkBytes is the size in which layers move between the stages.
+	ChunkBytes = 128 << 10
 	pipeChunks = 64 // 8 MiB between two stages of one layer
 )
 
 var errReaderGone = errors.New("nobody reads any more")
 
-// chunks is a pipe with room: a stage that fetches or inflates runs ahead of the one that reads. Write and
+// Pipe is a pipe with room: a stage that fetches or inflates runs ahead of the one that reads. Write and
 // CloseWithError belong to one goroutine, Read and CloseRead to another.
-type chunks struct {
+type Pipe struct {
 	ctx   context.Context //nolint:containedctx // a pipe lives as long as the operation that made it
 	queue chan []byte
 	gone  chan struct{} // closed when the reader has left
@@ -29,19 +30,20 @@ type chunks struct {
 	rest  []byte
 }
 
-func newChunks(ctx context.Context) *chunks {
-	return &chunks{
+// NewPipe makes a pipe whose two ends also stop waiting with ctx.
+func NewPipe(ctx context.Context) *Pipe {
+	return &Pipe{
 		ctx: ctx, queue: make(chan []byte, pipeChunks), gone: make(chan struct{}),
-		pool: &sync.Pool{New: func() any { b := make([]byte, 0, chunkBytes); return &b }},
+		pool: &sync.Pool{New: func() any { b := make([]byte, 0, ChunkBytes); return &b }},
 	}
 }
 
 // Write copies b into the pipe, waiting while it is full.
-func (c *chunks) Write(b []byte) (int, error) {
+func (c *Pipe) Write(b []byte) (int, error) {
 	n := 0
 	for len(b) > 0 {
 		buf := *(c.pool.Get().(*[]byte))
-		part := b[:min(len(b), chunkBytes)]
+		part := b[:min(len(b), ChunkBytes)]
 		buf = append(buf[:0], part...)
 		select {
 		case c.queue <- buf:
@@ -57,7 +59,7 @@ func (c *chunks) Write(b []byte) (int, error) {
 }
 
 // CloseWithError ends the stream; nil is a clean end.
-func (c *chunks) CloseWithError(err error) {
+func (c *Pipe) CloseWithError(err error) {
 	if err == nil {
 		err = io.EOF
 	}
@@ -65,7 +67,8 @@ func (c *chunks) CloseWithError(err error) {
 	close(c.queue)
 }
 
-func (c *chunks) Read(p []byte) (int, error) {
+// Read takes what was written, waiting for it.
+func (c *Pipe) Read(p []byte) (int, error) {
 	if len(c.rest) == 0 {
 		if c.cur != nil {
 			buf := c.cur
@@ -88,4 +91,4 @@ func (c *chunks) Read(p []byte) (int, error) {
 }
 
 // CloseRead lets the writer go on without a reader.
-func (c *chunks) CloseRead() { c.leave.Do(func() { close(c.gone) }) }
+func (c *Pipe) CloseRead() { c.leave.Do(func() { close(c.gone) }) }

@@ -1,13 +1,12 @@
 //go:build linux
 
-package image
+package layertar
 
 import (
 	"archive/tar"
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"path"
 	"strings"
@@ -24,16 +23,16 @@ import (
 // maxZstdWindow bounds the memory that one zstd stream may ask for.
 const maxZstdWindow = 128 << 20
 
-// applied is what came of unpacking one layer into a directory.
-type applied struct {
-	diffID digest.Digest
-	// dir is where it was unpacked to, and implied the directories in it that it has entries in but does not describe.
-	dir     string
-	implied []string
+// Applied is what came of unpacking one layer into a directory.
+type Applied struct {
+	DiffID digest.Digest
+	// Dir is where it was unpacked to, and Implied the directories in it that it has entries in but does not describe.
+	Dir     string
+	Implied []string
 }
 
-// decompress inflates src in this process, whatever of gzip, zstd or nothing it is by its first bytes.
-func decompress(src io.Reader) (io.ReadCloser, error) {
+// Decompress inflates src in this process, whatever of gzip, zstd or nothing it is by its first bytes.
+func Decompress(src io.Reader) (io.ReadCloser, error) {
 	br := bufio.NewReaderSize(src, 64<<10)
 	head, err := br.Peek(10)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -53,13 +52,13 @@ func decompress(src io.Reader) (io.ReadCloser, error) {
 	}
 }
 
-// inflate runs decompress in a goroutine of its own, which ends when src does, when the reader closes, or with ctx.
-func inflate(ctx context.Context, src io.Reader) *chunks {
-	out := newChunks(ctx)
+// inflate runs Decompress in a goroutine of its own, which ends when src does, when the reader closes, or with ctx.
+func inflate(ctx context.Context, src io.Reader) *Pipe {
+	out := NewPipe(ctx)
 	go func() {
-		r, err := decompress(src)
+		r, err := Decompress(src)
 		if err == nil {
-			_, err = io.CopyBuffer(out, onlyReader{r}, make([]byte, chunkBytes))
+			_, err = io.CopyBuffer(out, OnlyReader{r}, make([]byte, ChunkBytes))
 			_ = r.Close()
 		}
 		out.CloseWithError(err)
@@ -67,14 +66,14 @@ func inflate(ctx context.Context, src io.Reader) *chunks {
 	return out
 }
 
-// onlyReader hides WriterTo, whose implementations write in smaller pieces.
-type onlyReader struct{ io.Reader }
+// OnlyReader hides WriterTo, whose implementations write in smaller pieces.
+type OnlyReader struct{ io.Reader }
 
-// applyLayer unpacks the compressed tar stream src into what mounts describe: a bind mount of an empty directory.
+// Apply unpacks the compressed tar stream src into what mounts describe: a bind mount of an empty directory.
 // More than limit bytes of tar are refused.
-func applyLayer(ctx context.Context, mounts []mount.Mount, src io.Reader, limit int64) (applied, error) {
+func Apply(ctx context.Context, mounts []mount.Mount, src io.Reader, limit int64) (Applied, error) {
 	if len(mounts) != 1 || mounts[0].Type != "bind" {
-		return applied{}, errdefs.System("snapshotter gave %v where one bind mount was expected", mounts)
+		return Applied{}, errdefs.System("snapshotter gave %v where one bind mount was expected", mounts)
 	}
 	dir := mounts[0].Source
 	ctx, cancel := context.WithCancel(ctx)
@@ -89,12 +88,12 @@ func applyLayer(ctx context.Context, mounts []mount.Mount, src io.Reader, limit 
 		archive.WithFilter(seen.header),
 	}
 	if _, err := archive.Apply(ctx, dir, in, opts...); err != nil {
-		return applied{}, err
+		return Applied{}, err
 	}
 	if _, err := io.Copy(io.Discard, in); err != nil {
-		return applied{}, err
+		return Applied{}, err
 	}
-	return applied{diffID: digester.Digest(), dir: dir, implied: seen.left()}, nil
+	return Applied{DiffID: digester.Digest(), Dir: dir, Implied: seen.left()}, nil
 }
 
 // bounded fails once more than left bytes were read.
@@ -151,16 +150,4 @@ func (d *dirsSeen) left() []string {
 
 func steersOverlay(xattr string) bool {
 	return strings.HasPrefix(xattr, "trusted.overlay.") || strings.HasPrefix(xattr, "user.overlay.")
-}
-
-// checkDiffID compares what was unpacked with what the configuration promised.
-func checkDiffID(got applied, want, blob digest.Digest) error {
-	if got.diffID != want {
-		return errdefs.Invalid("layer %s does not match its image's configuration: unpacked %s, expected %s", blob, got.diffID, want)
-	}
-	return nil
-}
-
-func applyError(blob digest.Digest, err error) error {
-	return fmt.Errorf("failed to register layer: unpacking %s: %w", blob, err)
 }
