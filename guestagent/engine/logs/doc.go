@@ -1,2 +1,3 @@
-// Package logs reads containers' logs: tail, since, until, follow across rotation, for the json-file and local drivers.
+// Package logs gives containers' logs to clients: which entries, in which words, to which of two writers. The files
+// are package logfile's. It knows nothing of containers but where their logs are.
 package logs

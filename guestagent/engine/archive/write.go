@@ -1,0 +1,254 @@
+//go:build linux
+
+package archive
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/berthhq/berth/internal/errdefs"
+	"golang.org/x/sys/unix"
+)
+
+// WriteOptions say how an archive is put into a root.
+type WriteOptions struct {
+	// NoOverwriteDirNonDir refuses to replace a directory by something else, and the other way round.
+	NoOverwriteDirNonDir bool
+	// KeepIDs keeps the archive's owners; otherwise all belongs to root.
+	KeepIDs bool
+}
+
+// Write puts the files of a tar archive into a directory of the root. Names that lead out of the directory, and device
+// nodes, are refused. Errors: NotFound where the directory is missing, Invalid for the archive.
+func (r *Root) Write(dir string, in io.Reader, o WriteOptions) error {
+	fd, err := r.open(dir, unix.O_PATH)
+	if err != nil {
+		return missing(dir, err)
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return missing(dir, err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return errdefs.Invalid("extraction point is not a directory")
+	}
+	w := &extraction{root: r, dir: path.Clean("/" + dir), opts: o, times: map[string]time.Time{}}
+	t := tar.NewReader(in)
+	for {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			return w.finish()
+		}
+		if err != nil {
+			return errdefs.Invalid("reading the archive: %w", err)
+		}
+		if err := w.entry(h, t); err != nil {
+			return err
+		}
+	}
+}
+
+// extraction is one archive on its way into a root.
+type extraction struct {
+	root  *Root
+	dir   string
+	opts  WriteOptions
+	times map[string]time.Time // of directories, set when nothing more is put into them
+}
+
+// place cleans a name of the archive; it must stay below the directory.
+func (w *extraction) place(name string) (string, error) {
+	if strings.ContainsRune(name, 0) {
+		return "", errdefs.Invalid("invalid name in the archive: %q", name)
+	}
+	for _, part := range strings.Split(name, "/") {
+		if part == ".." {
+			return "", errdefs.Invalid("invalid name in the archive: %q leads out of %s", name, w.dir)
+		}
+	}
+	return path.Join(w.dir, path.Clean("/"+name)), nil
+}
+
+func (w *extraction) entry(h *tar.Header, content io.Reader) error {
+	name, err := w.place(h.Name)
+	if err != nil {
+		return err
+	}
+	if name == w.dir {
+		return nil // the directory itself
+	}
+	parent, err := w.parent(path.Dir(name))
+	if err != nil {
+		return errdefs.System("making %s in the container: %w", path.Dir(name), err)
+	}
+	defer unix.Close(parent)
+	base := path.Base(name)
+	if err := w.clear(parent, base, h); err != nil {
+		return err
+	}
+	if err := w.make(parent, base, h, content); err != nil {
+		var e *errdefs.Error
+		if errors.As(err, &e) {
+			return err
+		}
+		return errdefs.System("writing %s in the container: %w", name, err)
+	}
+	if h.Typeflag == tar.TypeDir {
+		w.times[name] = h.ModTime
+	}
+	return nil
+}
+
+// parent opens a directory inside the root and makes what is missing of it.
+func (w *extraction) parent(name string) (int, error) {
+	fd, err := w.root.open(name, unix.O_PATH|unix.O_DIRECTORY)
+	if !errors.Is(err, unix.ENOENT) || name == "/" {
+		return fd, err
+	}
+	up, err := w.parent(path.Dir(name))
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(up)
+	if err := unix.Mkdirat(up, path.Base(name), 0o755); err != nil && !errors.Is(err, unix.EEXIST) {
+		return -1, err
+	}
+	return unix.Openat(up, path.Base(name), unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+}
+
+// clear removes what stands where an entry is to be. A directory stays for a directory.
+func (w *extraction) clear(parent int, base string, h *tar.Header) error {
+	var st unix.Stat_t
+	if err := unix.Fstatat(parent, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return nil
+	}
+	isDir, wantDir := st.Mode&unix.S_IFMT == unix.S_IFDIR, h.Typeflag == tar.TypeDir
+	if w.opts.NoOverwriteDirNonDir && isDir != wantDir {
+		if isDir {
+			return errdefs.Invalid("cannot overwrite directory %q with non-directory %q", path.Join(w.dir, h.Name), w.dir)
+		}
+		return errdefs.Invalid("cannot overwrite non-directory %q with directory %q", path.Join(w.dir, h.Name), w.dir)
+	}
+	if isDir && wantDir {
+		return nil
+	}
+	if !isDir {
+		return unix.Unlinkat(parent, base, 0)
+	}
+	dir, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", parent))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.RemoveAll(base)
+}
+
+// make makes one file. It did not exist a moment ago; if it does now, somebody in the container is racing us, and the
+// exclusive calls fail.
+func (w *extraction) make(parent int, base string, h *tar.Header, content io.Reader) error {
+	uid, gid := 0, 0
+	if w.opts.KeepIDs {
+		uid, gid = h.Uid, h.Gid
+	}
+	mode := uint32(h.Mode & 0o7777)
+	switch h.Typeflag {
+	case tar.TypeDir:
+		if err := unix.Mkdirat(parent, base, mode); err != nil && !errors.Is(err, unix.EEXIST) {
+			return err
+		}
+		return own(parent, base, uid, gid, mode, unix.O_DIRECTORY)
+	case tar.TypeReg, '\x00': // tar.TypeRegA, of old archives
+		return w.file(parent, base, h, content, uid, gid)
+	case tar.TypeSymlink:
+		if err := unix.Symlinkat(h.Linkname, parent, base); err != nil {
+			return err
+		}
+		return unix.Fchownat(parent, base, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+	case tar.TypeLink:
+		return w.link(parent, base, h)
+	case tar.TypeFifo:
+		if err := unix.Mknodat(parent, base, unix.S_IFIFO|mode, 0); err != nil {
+			return err
+		}
+		return unix.Fchownat(parent, base, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+	case tar.TypeXGlobalHeader:
+		return nil
+	case tar.TypeChar, tar.TypeBlock:
+		return errdefs.Invalid("%s is a device: devices are not copied into a container", h.Name)
+	}
+	return errdefs.Invalid("%s: unhandled tar header type %d", h.Name, h.Typeflag)
+}
+
+func (w *extraction) file(parent int, base string, h *tar.Header, content io.Reader, uid, gid int) error {
+	fd, err := unix.Openat(parent, base, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(fd), base)
+	defer f.Close()
+	if _, err := io.Copy(f, content); err != nil {
+		return err
+	}
+	if err := f.Chown(uid, gid); err != nil {
+		return err
+	}
+	if err := unix.Fchmod(fd, uint32(h.Mode&0o7777)); err != nil {
+		return err
+	}
+	if v, ok := h.PAXRecords["SCHILY.xattr.security.capability"]; ok {
+		unix.Fsetxattr(fd, "security.capability", []byte(v), 0) // a file system without them has none to lose
+	}
+	t := unix.NsecToTimeval(h.ModTime.UnixNano())
+	return unix.Futimes(fd, []unix.Timeval{t, t})
+}
+
+// link makes a hard link to a file of the same archive, found inside the root.
+func (w *extraction) link(parent int, base string, h *tar.Header) error {
+	target, err := w.place(h.Linkname)
+	if err != nil {
+		return err
+	}
+	dir, err := w.root.open(path.Dir(target), unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dir)
+	return unix.Linkat(dir, path.Base(target), parent, base, 0)
+}
+
+// own sets owner and mode through a descriptor that no link led to.
+func own(parent int, base string, uid, gid int, mode uint32, flags int) error {
+	fd, err := unix.Openat(parent, base, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK|flags, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.Fchown(fd, uid, gid); err != nil {
+		return err
+	}
+	return unix.Fchmod(fd, mode)
+}
+
+// finish sets the times of directories.
+func (w *extraction) finish() error {
+	for name, at := range w.times {
+		fd, err := w.root.open(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+		if err != nil {
+			continue // gone or replaced meanwhile
+		}
+		t := unix.NsecToTimeval(at.UnixNano())
+		err = unix.Futimes(fd, []unix.Timeval{t, t})
+		unix.Close(fd)
+		if err != nil {
+			return errdefs.System("setting the time of %s: %w", name, err)
+		}
+	}
+	return nil
+}
