@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/berthhq/berth/guestagent/engine"
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/containerd/log"
+	"golang.org/x/sys/unix"
+)
+
+// gcPercent trades a little CPU for a small resident engine: most of its life it waits.
+const gcPercent = 50
+
+// serve runs an engine until ctx ends.
+func serve(ctx context.Context, o options, stderr io.Writer) error {
+	if os.Geteuid() != 0 {
+		return errdefs.Forbidden("the engine needs root: it makes namespaces, mounts and networks").WithHint("run it with sudo")
+	}
+	unix.Umask(0o022)
+	debug.SetGCPercent(gcPercent)
+	log.SetLevel("error") // the libraries' own chatter
+	level := slog.LevelInfo
+	if o.config.Debug {
+		level = slog.LevelDebug
+	}
+	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	bin, err := binDir()
+	if err != nil {
+		return err
+	}
+	e, err := engine.New(ctx, engine.Options{Layout: o.layout, Config: o.config, BinDir: bin, Log: logger})
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	listeners, err := listen(o)
+	if err != nil {
+		return err
+	}
+	logger.Info("serving", "socket", o.layout.Socket(), "pid", os.Getpid())
+	return e.Serve(ctx, listeners...)
+}
+
+// binDir is where the engine's companions are: beside itself.
+func binDir() (string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return "", errdefs.System("finding the engine's own program: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(exe); err == nil {
+		exe = real
+	}
+	return filepath.Dir(exe), nil
+}
+
+// listen opens the sockets: the engine's own, those that were asked for, and docker's where nobody has it.
+func listen(o options) (out []net.Listener, err error) {
+	defer func() {
+		if err != nil {
+			for _, l := range out {
+				l.Close()
+			}
+		}
+	}()
+	own := []string{o.layout.Socket()}
+	for _, h := range o.hosts {
+		own = append(own, h[len("unix://"):])
+	}
+	for _, path := range own {
+		l, err := listenUnix(path, o.config.Group)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, l)
+	}
+	if o.machine {
+		if l := dockerSocket(o.config.Group); l != nil {
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}
