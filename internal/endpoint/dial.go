@@ -1,0 +1,140 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/berthhq/berth/internal/errdefs"
+)
+
+// Dialer connects to an endpoint. The first connection to berth's own engine starts it where it does not answer, so
+// that a command pays nothing for the question whether it runs.
+type Dialer struct {
+	Endpoint Endpoint
+	Notice   io.Writer // where a person is told that an engine was started
+	NoStart  bool      // never start an engine
+
+	start func(context.Context, Endpoint, io.Writer) error // nil: startEngine; tests replace it
+	mu    sync.Mutex                                       // one start at a time
+}
+
+// Dial connects. An engine that cannot be reached is KindUnavailable, with advice.
+func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
+	network, addr, err := d.address()
+	if err != nil {
+		return nil, err
+	}
+	var nd net.Dialer
+	conn, err := nd.DialContext(ctx, network, addr)
+	if err == nil {
+		return conn, nil
+	}
+	if network != "unix" || !d.Endpoint.IsOwn() || d.NoStart || !absent(err) {
+		return nil, d.explain(err)
+	}
+	if err := d.startOnce(ctx); err != nil {
+		return nil, err
+	}
+	if conn, err = nd.DialContext(ctx, network, addr); err != nil {
+		return nil, d.explain(err)
+	}
+	return conn, nil
+}
+
+func (d *Dialer) startOnce(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if answers(d.Endpoint.Layout.Socket()) {
+		return nil
+	}
+	start := d.start
+	if start == nil {
+		start = startEngine
+	}
+	return start(ctx, d.Endpoint, d.Notice)
+}
+
+func (d *Dialer) address() (network, addr string, err error) {
+	proto, addr, _ := strings.Cut(d.Endpoint.Host, "://")
+	switch proto {
+	case "unix":
+		return "unix", addr, nil
+	case "tcp", "http", "https":
+		return "tcp", strings.TrimSuffix(addr, "/"), nil
+	}
+	return "", "", errdefs.NotImplemented("this system cannot connect to %s", d.Endpoint.Host)
+}
+
+// explain says why no engine was reached and what helps.
+func (d *Dialer) explain(err error) error {
+	e := errdefs.Unavailable("no engine answers at %s: %w", d.Endpoint.Host, reason(err))
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, fs.ErrPermission):
+		return errdefs.Forbidden("permission denied while trying to connect to the engine at %s: %w", d.Endpoint.Host, reason(err)).
+			WithHint("Run the command as root: sudo berth ...")
+	case d.Endpoint.Source == SourceFlag, d.Endpoint.Source == SourceEnv:
+		return e.WithHint("Check --host, BERTH_HOST and DOCKER_HOST, or leave them out to use this machine's own engine.")
+	case d.Endpoint.Source == SourceContext:
+		return e.WithHint("The context %q is in use; run 'berth context use default' for this machine's own engine.", d.Endpoint.Context)
+	}
+	return e.WithHint("See %s for why.", d.Endpoint.Layout.EngineLog())
+}
+
+// reason is the innermost cause: "no such file or directory" rather than "dial unix /run/...: connect: ...".
+func reason(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}
+
+// absent says that nothing serves the socket, as opposed to something that refuses us.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+func answers(socket string) bool {
+	c, err := net.Dial("unix", socket)
+	if err != nil {
+		return false
+	}
+	return c.Close() == nil
+}
+
+// lastLine is the last line of the log with something in it, "" if there is none.
+func lastLine(file string, from int64) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()
+	const most = 8 << 10
+	info, err := f.Stat()
+	if err != nil {
+		return ""
+	}
+	from = max(from, info.Size()-most)
+	b, err := io.ReadAll(io.NewSectionReader(f, from, most))
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+func started(notice io.Writer, e Endpoint) {
+	if notice != nil {
+		_, _ = fmt.Fprintf(notice, "berth: started the engine (state in %s)\n", e.Layout.Root)
+	}
+}

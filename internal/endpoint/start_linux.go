@@ -1,0 +1,147 @@
+package endpoint
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/berthhq/berth/internal/errdefs"
+)
+
+// engineProgram is the name of the engine's executable.
+const engineProgram = "berth-engine"
+
+// startBound is how long a new engine may take to answer.
+const startBound = 20 * time.Second
+
+// engineDirs are where an installed engine may lie when it is not beside the command. PATH is not searched: root
+// starts this program.
+func engineDirs() []string {
+	return []string{"/usr/local/sbin", "/usr/local/bin", "/usr/libexec/berth", "/usr/sbin", "/usr/bin"}
+}
+
+// startEngine starts the engine detached from this session and waits until it answers. Of two commands that start
+// one at the same time both succeed: the engine's lock lets one serve, and both wait for its socket.
+func startEngine(ctx context.Context, e Endpoint, notice io.Writer) error {
+	if os.Geteuid() != 0 {
+		return errdefs.Unavailable("the engine is not running, and only root can start it").
+			WithHint("Run the command as root (sudo berth ...), or start it once: sudo %s", engineHint())
+	}
+	program, err := findEngine()
+	if err != nil {
+		return err
+	}
+	return launch(ctx, program, e, notice)
+}
+
+func engineHint() string {
+	if p, err := findEngine(); err == nil {
+		return p
+	}
+	return engineProgram
+}
+
+func findEngine() (string, error) {
+	var dirs []string
+	if self, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(self); err == nil {
+			self = real
+		}
+		dirs = append(dirs, filepath.Dir(self))
+	}
+	for _, d := range append(dirs, engineDirs()...) {
+		p := filepath.Join(d, engineProgram)
+		if info, err := os.Stat(p); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return p, nil
+		}
+	}
+	return "", errdefs.Unavailable("the engine is not running, and its program %s was not found", engineProgram).
+		WithHint("Install %s beside berth or in one of %s.", engineProgram, strings.Join(engineDirs(), ", "))
+}
+
+// launch runs the program and waits for the socket.
+func launch(ctx context.Context, program string, e Endpoint, notice io.Writer) error {
+	logFile := e.Layout.EngineLog()
+	if err := os.MkdirAll(filepath.Dir(logFile), 0o711); err != nil {
+		return errdefs.System("starting the engine: %w", err)
+	}
+	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	if err != nil {
+		return errdefs.System("starting the engine: %w", err)
+	}
+	defer func() { _ = log.Close() }()
+	var from int64
+	if info, err := log.Stat(); err == nil {
+		from = info.Size()
+	}
+	cmd := exec.Command(program)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return errdefs.System("starting the engine: %w", err)
+	}
+	exited := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(exited) }()
+	ctx, cancel := context.WithTimeout(ctx, startBound)
+	defer cancel()
+	if !waitAnswer(ctx, e, exited) {
+		return didNotStart(ctx, logFile, from)
+	}
+	select {
+	case <-exited: // another command's engine serves
+	default:
+		started(notice, e)
+	}
+	return nil
+}
+
+// waitAnswer polls the socket until it answers (true), time is up, or our engine has gone and no other is coming.
+func waitAnswer(ctx context.Context, e Endpoint, exited <-chan struct{}) bool {
+	socket := e.Layout.Socket()
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		if answers(socket) {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-exited:
+			if !lockHeld(e.Layout.EngineLock()) {
+				return answers(socket)
+			}
+			exited = nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+// lockHeld says whether the process that wrote its pid into the lock file is alive. The lock itself is not tried:
+// that could make an engine that starts right now believe it is held.
+func lockHeld(file string) bool {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || pid <= 0 {
+		return false
+	}
+	return syscall.Kill(pid, 0) != syscall.ESRCH
+}
+
+func didNotStart(ctx context.Context, logFile string, from int64) error {
+	why := lastLine(logFile, from)
+	if why == "" {
+		why = "it wrote nothing to its log"
+	}
+	if ctx.Err() != nil {
+		return errdefs.Unavailable("the engine did not answer within %s: %s", startBound, why).WithHint("Its log is %s", logFile)
+	}
+	return errdefs.Unavailable("the engine did not start: %s", why).WithHint("Its log is %s", logFile)
+}
