@@ -136,16 +136,6 @@ func (s *Service) publish(r *Record, action string, more ...string) {
 	s.Bus.Publish("container", action, r.ID, attrs)
 }
 
-// live lists the containers that have a process.
-func (s *Service) live() (ids []string) {
-	for _, e := range s.entries() {
-		if r := e.snapshot(); r.State.running() {
-			ids = append(ids, r.ID)
-		}
-	}
-	return ids
-}
-
 func (s *Service) entries() []*entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()

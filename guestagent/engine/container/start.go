@@ -57,7 +57,6 @@ func (s *Service) start(ctx context.Context, e *entry) error {
 	s.change(e, func(r *Record) {
 		r.State.turn(container.StateExited)
 		r.State.ExitCode, r.State.Error, r.State.FinishedAt = code, err.Error(), time.Now().UTC()
-		e.exits++
 	})
 	if r.Host.AutoRemove {
 		s.remove(ctx, e, true)

@@ -36,11 +36,8 @@ func (s *Service) ContainerWait(_ context.Context, ref string, cond container.Wa
 		if err != nil {
 			return container.WaitResponse{}, err
 		}
-		resp := container.WaitResponse{StatusCode: int64(st.ExitCode)}
-		if st.Error != "" {
-			resp.Error = &container.WaitExitError{Message: st.Error}
-		}
-		return resp, nil
+		// What kept a container from starting is the answer to the start; a wait is told the exit code alone.
+		return container.WaitResponse{StatusCode: int64(st.ExitCode)}, nil
 	}, nil
 }
 

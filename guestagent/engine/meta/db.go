@@ -11,6 +11,7 @@ import (
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/berthhq/berth/internal/paths"
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // openTimeout bounds how long another process may hold a database. The engine's lock excludes other engines, so only
@@ -74,7 +75,7 @@ func (d *DB) open(l paths.Layout) (err error) {
 func openVolatile(path string) (*bolt.DB, error) {
 	o := &bolt.Options{Timeout: openTimeout, NoSync: true, NoFreelistSync: true, NoGrowSync: true}
 	db, err := bolt.Open(path, 0o600, o)
-	if err == nil || errors.Is(err, bolt.ErrTimeout) {
+	if err == nil || errors.Is(err, bolterrors.ErrTimeout) {
 		if err != nil {
 			return nil, errdefs.System("opening %s: %w", path, err)
 		}

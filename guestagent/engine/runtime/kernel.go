@@ -16,12 +16,6 @@ var appArmorEnabled = sync.OnceValue(func() bool {
 	return err == nil && strings.HasPrefix(string(b), "Y")
 })
 
-// unifiedCgroups says whether cgroup v2 alone is mounted at /sys/fs/cgroup.
-var unifiedCgroups = sync.OnceValue(func() bool {
-	_, err := os.Stat("/sys/fs/cgroup/cgroup.controllers")
-	return err == nil
-})
-
 // recursiveReadonly says whether mount_setattr(2) with AT_RECURSIVE exists (Linux 5.12), so that a read-only bind is
 // read-only in what is mounted below it too.
 var recursiveReadonly = sync.OnceValue(func() bool {

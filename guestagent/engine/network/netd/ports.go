@@ -38,10 +38,9 @@ func (sb *serving) bind(old map[portKey]*holder) error {
 }
 
 func (sb *serving) bindPort(p *netdproto.Port, old map[portKey]*holder) error {
-	last := max(p.HostPort, p.HostPortEnd)
-	tries := int(last-p.HostPort) + 1
+	tries := int(max(p.HostPort, p.HostPortEnd)-p.HostPort) + 1
 	if p.HostPort == 0 {
-		tries, last = anyTries, 0
+		tries = anyTries
 	}
 	var err error
 	for i := range tries {

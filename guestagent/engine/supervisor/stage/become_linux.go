@@ -85,7 +85,7 @@ func (a *assembly) adjust(p *specs.Process) error {
 func (a *assembly) openStdio(p *specs.Process) error {
 	for i := range 3 {
 		from := a.plan.Stdio[i]
-		fd := -1
+		var fd int
 		if p.Terminal {
 			fd = int(a.console.Fd())
 		} else {
