@@ -46,6 +46,7 @@ type fake struct {
 	usage    *system.DiskUsage
 	usageFor DiskUsageOptions
 
+	during   func(context.Context) error // while a container is created
 	wait     func(context.Context) (container.WaitResponse, error)
 	logs     func(ctx context.Context, stdout, stderr io.Writer) error
 	tty      bool
@@ -89,8 +90,13 @@ func platformText(p *ocispec.Platform) string {
 	return strings.Trim(p.OS+"/"+p.Architecture+"/"+p.Variant, "/")
 }
 
-func (f *fake) ContainerCreate(_ context.Context, name string, p *ocispec.Platform, req *container.CreateRequest) (container.CreateResponse, error) {
+func (f *fake) ContainerCreate(ctx context.Context, name string, p *ocispec.Platform, req *container.CreateRequest) (container.CreateResponse, error) {
 	f.created = req
+	if f.during != nil {
+		if err := f.during(ctx); err != nil {
+			return container.CreateResponse{}, err
+		}
+	}
 	return container.CreateResponse{ID: "c1"}, f.note("ContainerCreate", name, platformText(p))
 }
 func (f *fake) ContainerStart(_ context.Context, name string) error {

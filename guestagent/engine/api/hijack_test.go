@@ -144,6 +144,22 @@ func TestHijackKeepsWhatCameEarly(t *testing.T) {
 	}
 }
 
+// A client that has sent all its input before its connection is taken over is still there for the output.
+func TestHalfClosedClientHasNotLeft(t *testing.T) {
+	f := &fake{attach: func(ctx context.Context, hijack func(bool) Hijack) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(300 * time.Millisecond): // long enough for the server to see the end of the input
+		}
+		return echo(false)(ctx, hijack)
+	}}
+	got := rawTalk(t, listen(t, f), "POST /containers/web/attach HTTP/1.1\r\nHost: x\r\n\r\n")
+	if !strings.HasSuffix(got, "\r\n\r\nbye") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // An error before the connection is taken over is an ordinary answer.
 func TestAttachRefused(t *testing.T) {
 	f := &fake{fail: map[string]error{"ContainerAttach": errdefs.NotFound("No such container: web")}}
