@@ -23,9 +23,7 @@ import (
 
 // Container is a started one.
 type Container struct {
-	Process *os.Process
-	Console *os.File // the terminal's master, the caller's to close; nil without one
-
+	pid      int
 	cgroup   *cgroup
 	launcher *Launcher
 	filter   *filter.Program
@@ -33,7 +31,7 @@ type Container struct {
 }
 
 // Exec starts another process in the container.
-func (c *Container) Exec(e *proto.Exec, stdio [3]*os.File) (*os.Process, *os.File, error) {
+func (c *Container) Exec(_ string, e *proto.Exec, stdio [3]*os.File) (*os.Process, *os.File, error) {
 	at, err := c.cgroup.place()
 	if err != nil {
 		return nil, nil, fmt.Errorf("the container's cgroup: %w", err)
@@ -45,13 +43,13 @@ func (c *Container) Exec(e *proto.Exec, stdio [3]*os.File) (*os.Process, *os.Fil
 	console, err := c.visit(slot, e, stdio)
 	if err != nil {
 		slot.Discard()
-		return nil, nil, err
+		return nil, nil, explain(err)
 	}
 	return slot.Process, console, nil
 }
 
 func (c *Container) visit(slot *park.Slot, e *proto.Exec, stdio [3]*os.File) (*os.File, error) {
-	root, err := os.Open(fmt.Sprintf("/proc/%d/root", c.Process.Pid))
+	root, err := os.Open(fmt.Sprintf("/proc/%d/root", c.pid))
 	if err != nil {
 		return nil, fmt.Errorf("opening the container's root: %w", err)
 	}
@@ -116,9 +114,25 @@ func (c *Container) Stats() ([]byte, error) {
 // OOMKills counts the processes of the container that the kernel killed for memory.
 func (c *Container) OOMKills() (uint64, error) { return c.cgroup.OOMKillCount() }
 
-// CgroupPath is the cgroup's path below its hierarchy's root; CgroupPaths are those of every hierarchy, to restore from.
-func (c *Container) CgroupPath() string             { return c.cgroup.Path("memory") }
-func (c *Container) CgroupPaths() map[string]string { return c.cgroup.GetPaths() }
+// CgroupPath is the cgroup's path below its hierarchy's root.
+func (c *Container) CgroupPath() string {
+	if g, err := c.cgroup.GetCgroups(); err == nil {
+		return g.Path
+	}
+	return ""
+}
+
+// saved is what a successor needs of a container.
+type saved struct {
+	Cgroups map[string]string
+	Path    string
+	Filter  *filter.Program
+}
+
+// Saved gives what Restore needs.
+func (c *Container) Saved() ([]byte, error) {
+	return json.Marshal(saved{Cgroups: c.cgroup.GetPaths(), Path: c.CgroupPath(), Filter: c.filter})
+}
 
 // Destroy removes the cgroup of a container that has ended, and kills what is left in it.
 func (c *Container) Destroy() error {
@@ -139,24 +153,20 @@ func (c *Container) Destroy() error {
 }
 
 // Restore takes up a container that an earlier supervisor started.
-func (l *Launcher) Restore(pid int, paths map[string]string, seccomp *specs.LinuxSeccomp) (*Container, error) {
-	prog, err := l.filters.Get(seccomp)
-	if err != nil {
-		return nil, err
+func (l *Launcher) Restore(_ string, pid int, state []byte) (*Container, error) {
+	var sv saved
+	if err := json.Unmarshal(state, &sv); err != nil {
+		return nil, fmt.Errorf("taking up a container: %w", err)
 	}
 	init, err := pidfd(pid)
 	if err != nil {
 		return nil, err
 	}
-	m, err := manager.NewWithPaths(&cgroups.Cgroup{Resources: &cgroups.Resources{}}, paths)
+	res := &cgroups.Resources{}
+	m, err := manager.NewWithPaths(&cgroups.Cgroup{Path: sv.Path, Resources: res}, sv.Cgroups)
 	if err != nil {
 		init.Close()
-		return nil, err
+		return nil, fmt.Errorf("taking up the cgroup of a container: %w", err)
 	}
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		init.Close()
-		return nil, err
-	}
-	return &Container{Process: p, cgroup: &cgroup{Manager: m, defaults: &cgroups.Resources{}}, launcher: l, filter: prog, init: init}, nil
+	return &Container{pid: pid, cgroup: &cgroup{Manager: m, defaults: res}, launcher: l, filter: sv.Filter, init: init}, nil
 }

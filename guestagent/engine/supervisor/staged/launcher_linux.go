@@ -94,38 +94,45 @@ func (l *Launcher) poolFor(k kind) *park.Pool {
 	return p
 }
 
+// Supports says whether a container can be started here.
+func (*Launcher) Supports(s *proto.Start) bool { return Supports(s) }
+
 // Start starts a container with its standard streams (unused with a terminal). What it opened for it is closed again
-// when it returns. Errors: *stage.Failure where the process itself could not go on.
-func (l *Launcher) Start(id string, s *proto.Start, stdio [3]*os.File) (*Container, error) {
+// when it returns; the process and the terminal's master are the caller's. Errors: *proto.Error where the reason is the
+// caller's.
+func (l *Launcher) Start(id string, s *proto.Start, stdio [3]*os.File) (*Container, *os.Process, *os.File, error) {
 	prog, err := l.filters.Get(s.Spec.Linux.Seccomp)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, invalid(err)
 	}
 	pl, err := newPlan(id, s, stdio, prog)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, invalid(err)
 	}
 	defer pl.close()
-	pool := l.poolFor(kindOf(s.Spec))
-	slot, err := pool.Take()
+	slot, err := l.poolFor(kindOf(s.Spec)).Take()
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	c := &Container{Process: slot.Process, cgroup: slot.Cgroup.(*cgroup), launcher: l, filter: prog}
+	c := &Container{pid: slot.Process.Pid, cgroup: slot.Cgroup.(*cgroup), launcher: l, filter: prog}
 	if !onlyDevices(s.Spec.Linux.Resources) {
 		err = c.Update(s.Spec.Linux.Resources)
 	}
 	if err == nil {
-		c.init, err = pidfd(slot.Process.Pid)
+		c.init, err = pidfd(c.pid)
 	}
+	var console *os.File
 	if err == nil {
-		c.Console, err = slot.Become(&pl.Plan, pl.files)
+		console, err = slot.Become(&pl.Plan, pl.files)
 	}
 	if err != nil {
+		if c.init != nil {
+			c.init.Close()
+		}
 		slot.Discard()
-		return nil, err
+		return nil, nil, nil, explain(err)
 	}
-	return c, nil
+	return c, slot.Process, console, nil
 }
 
 // plan is a stage's plan with the descriptors it speaks of.

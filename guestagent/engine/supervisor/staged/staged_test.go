@@ -100,7 +100,8 @@ func startOf(t testing.TB, args ...string) *proto.Start {
 // running is a container whose output a test reads.
 type running struct {
 	*Container
-	out *os.File
+	Process *os.Process
+	out     *os.File
 }
 
 func start(t testing.TB, l *Launcher, s *proto.Start) (*running, error) {
@@ -118,12 +119,12 @@ func start(t testing.TB, l *Launcher, s *proto.Start) (*running, error) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	c, err := l.Start("x", s, [3]*os.File{null, in, in})
+	c, p, _, err := l.Start("x", s, [3]*os.File{null, in, in})
 	if err != nil {
 		out.Close()
 		return nil, err
 	}
-	return &running{c, out}, nil
+	return &running{c, p, out}, nil
 }
 
 // end waits for the container and returns what it printed.
@@ -209,7 +210,7 @@ func TestAnotherProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, _, err := c.Exec(&proto.Exec{User: "app", Process: &specs.Process{Args: []string{"sh", "-c", "id -u; hostname; grep -c . /proc/self/cgroup >/dev/null; grep Seccomp: /proc/self/status | tr -d '\\t'; exit 9"}, Cwd: "/", Env: []string{"PATH=/bin"}}},
+	p, _, err := c.Exec("e", &proto.Exec{User: "app", Process: &specs.Process{Args: []string{"sh", "-c", "id -u; hostname; grep -c . /proc/self/cgroup >/dev/null; grep Seccomp: /proc/self/status | tr -d '\\t'; exit 9"}, Cwd: "/", Env: []string{"PATH=/bin"}}},
 		[3]*os.File{in, in, in})
 	in.Close()
 	if err != nil {
@@ -219,9 +220,9 @@ func TestAnotherProcess(t *testing.T) {
 	if st, _ := p.Wait(); string(got) != "1000\nstaged\nSeccomp:2\n" || st.ExitCode() != 9 {
 		t.Errorf("said %q, exit code %d", got, st.ExitCode())
 	}
-	_, _, err = c.Exec(&proto.Exec{Process: &specs.Process{Args: []string{"missing"}, Cwd: "/", Env: []string{"PATH=/bin"}}}, [3]*os.File{r, r, r})
-	var f *stage.Failure
-	if !errors.As(err, &f) || !f.Exec || f.Errno != int(unix.ENOENT) {
+	_, _, err = c.Exec("e", &proto.Exec{Process: &specs.Process{Args: []string{"missing"}, Cwd: "/", Env: []string{"PATH=/bin"}}}, [3]*os.File{r, r, r})
+	var f *proto.Error
+	if !errors.As(err, &f) || f.Code != proto.CodeExec || f.Errno != int(unix.ENOENT) {
 		t.Errorf("a missing command: %v", err)
 	}
 	if err := c.SignalAll(syscall.SIGKILL); err != nil {
@@ -309,7 +310,7 @@ func BenchmarkExec(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		p, _, err := c.Exec(&proto.Exec{Process: &specs.Process{Args: []string{"true"}, Cwd: "/", Env: []string{"PATH=/bin"}}}, [3]*os.File{c.out, c.out, c.out})
+		p, _, err := c.Exec("e", &proto.Exec{Process: &specs.Process{Args: []string{"true"}, Cwd: "/", Env: []string{"PATH=/bin"}}}, [3]*os.File{c.out, c.out, c.out})
 		if err != nil {
 			b.Fatal(err)
 		}
