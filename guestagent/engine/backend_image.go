@@ -4,19 +4,99 @@ package engine
 
 import (
 	"context"
+	"io"
 
 	"github.com/berthhq/berth/guestagent/engine/api"
+	"github.com/berthhq/berth/guestagent/engine/events"
 	"github.com/berthhq/berth/guestagent/engine/image"
+	"github.com/distribution/reference"
 	apiimage "github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/registry"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// imageBackend is images; the service speaks the API's words already.
-type imageBackend struct{ *image.Service }
+// imageBackend is images; the service speaks the API's words already. What changes is told to the bus here.
+type imageBackend struct {
+	*image.Service
+	bus *events.Bus
+}
 
 func (b imageBackend) ImageList(ctx context.Context, o api.ImageListOptions) ([]apiimage.Summary, error) {
 	return b.Service.ImageList(ctx, image.ListOptions{All: o.All, SharedSize: o.SharedSize, Manifests: o.Manifests, Filters: o.Filters})
 }
 
+func (b imageBackend) ImagePull(ctx context.Context, ref string, platform *ocispec.Platform, auth *registry.AuthConfig, w io.Writer) error {
+	err := b.Service.ImagePull(ctx, ref, platform, auth, w)
+	if err == nil {
+		b.tell(ctx, "pull", familiar(ref))
+	}
+	return err
+}
+
+func (b imageBackend) ImagePush(ctx context.Context, ref string, platform *ocispec.Platform, auth *registry.AuthConfig, w io.Writer) error {
+	err := b.Service.ImagePush(ctx, ref, platform, auth, w)
+	if err == nil {
+		b.tell(ctx, "push", familiar(ref))
+	}
+	return err
+}
+
+func (b imageBackend) ImageTag(ctx context.Context, ref, target string) error {
+	err := b.Service.ImageTag(ctx, ref, target)
+	if err == nil {
+		if img, rerr := b.Resolve(ctx, ref, nil); rerr == nil {
+			b.bus.Publish("image", "tag", img.ID, map[string]string{"name": familiar(target)})
+		}
+	}
+	return err
+}
+
+func (b imageBackend) ImageRemove(ctx context.Context, ref string, force, noPrune bool) ([]apiimage.DeleteResponse, error) {
+	id := ref
+	if img, err := b.Resolve(ctx, ref, nil); err == nil {
+		id = img.ID
+	}
+	list, err := b.Service.ImageRemove(ctx, ref, force, noPrune)
+	for _, r := range list {
+		switch {
+		case r.Untagged != "":
+			b.bus.Publish("image", "untag", id, map[string]string{"name": id})
+		case r.Deleted != "":
+			b.bus.Publish("image", "delete", r.Deleted, map[string]string{"name": r.Deleted})
+		}
+	}
+	return list, err
+}
+
 func (b imageBackend) ImagePrune(ctx context.Context, f api.Filters) (apiimage.PruneReport, error) {
-	return b.Service.ImagePrune(ctx, f)
+	report, err := b.Service.ImagePrune(ctx, f)
+	for _, r := range report.ImagesDeleted {
+		if r.Deleted != "" {
+			b.bus.Publish("image", "delete", r.Deleted, map[string]string{"name": r.Deleted})
+		}
+	}
+	return report, err
+}
+
+// tell publishes an event of an image by its name, as docker does for what comes from or goes to a registry.
+func (b imageBackend) tell(ctx context.Context, action, ref string) {
+	attrs := map[string]string{"name": ref}
+	if named, err := reference.ParseNormalizedNamed(ref); err == nil {
+		attrs["name"] = reference.FamiliarName(named)
+	}
+	if img, err := b.Resolve(ctx, ref, nil); err == nil {
+		for k, v := range img.Config.Config.Labels {
+			if _, ok := attrs[k]; !ok {
+				attrs[k] = v
+			}
+		}
+	}
+	b.bus.Publish("image", action, ref, attrs)
+}
+
+func familiar(ref string) string {
+	if named, err := reference.ParseNormalizedNamed(ref); err == nil {
+		return reference.FamiliarString(named)
+	}
+	return ref
 }

@@ -38,6 +38,12 @@ func (s *Service) ContainerChanges(ctx context.Context, ref string) ([]container
 			return ctx.Err()
 		}
 		rel := strings.TrimPrefix(name, upper)
+		if ours()[rel] {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
 		out = append(out, container.FilesystemChange{Path: rel, Kind: changeKind(d, rel, lower)})
 		return nil
 	})
@@ -46,6 +52,15 @@ func (s *Service) ContainerChanges(ctx context.Context, ref string) ([]container
 	}
 	slices.SortFunc(out, func(a, b container.FilesystemChange) int { return strings.Compare(a.Path, b.Path) })
 	return out, nil
+}
+
+// ours are the places of mounts and files that every container gets; they are nobody's change.
+func ours() map[string]bool {
+	out := map[string]bool{}
+	for _, p := range strings.Fields("/.dockerenv /dev /proc /sys /etc/hosts /etc/hostname /etc/resolv.conf /etc/mtab /sbin/docker-init") {
+		out[p] = true
+	}
+	return out
 }
 
 // changeKind tells a whiteout (a character device 0:0) from what is new and what stood in a lower layer.

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/image"
@@ -106,10 +107,23 @@ func (s *Service) furnish(ctx context.Context, e *entry) error {
 	if err := s.Images.Prepare(ctx, r.Image, r.ID, dir); err != nil {
 		return err
 	}
+	if err := markDocker(dir); err != nil {
+		return errdefs.System("preparing container %s: %w", r.Name, err)
+	}
 	if err := s.makeVolumes(ctx, &r); err != nil {
 		return err
 	}
 	return s.change(e, func(rec *Record) { rec.Mounts = r.Mounts })
+}
+
+// markDocker puts /.dockerenv into the writable layer: programs look for it to learn that they run in a container.
+func markDocker(dir string) error {
+	upper, err := os.OpenRoot(filepath.Join(dir, "upper"))
+	if err != nil {
+		return err
+	}
+	defer upper.Close()
+	return upper.WriteFile(".dockerenv", nil, 0o755)
 }
 
 // undoCreate takes back a creation that failed. Its errors could tell nobody more than the failure itself does; what
