@@ -4,32 +4,39 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"io"
-	"log"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/berthhq/berth/guestagent/engine/supervisor"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/libct"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
-	"github.com/berthhq/berth/internal/paths"
+	"github.com/berthhq/berth/guestagent/engine/supervisor/stage"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
-const inNamespace = "BERTH_TEST_NAMESPACE"
+const (
+	inNamespace = "BERTH_TEST_NAMESPACE"
+	asProgram   = "BERTH_TEST_PROGRAM"
+)
 
 // TestMain runs the tests in a mount namespace of their own, as a child; the same program is libcontainer's init.
 func TestMain(m *testing.M) {
 	libct.Init()
+	if os.Args[0] == stage.Name {
+		stage.Main()
+	}
+	if os.Getenv(asProgram) != "" {
+		if err := run(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if os.Getenv(inNamespace) != "" || os.Geteuid() != 0 {
 		os.Exit(m.Run())
 	}
@@ -43,181 +50,9 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// bench is a supervisor at work, with a busybox root to start containers from.
-type bench struct {
-	t      *testing.T
-	layout paths.Layout
-	root   string
-	conn   *proto.Conn
-	events chan proto.Event
-}
+func TestOutputExitAndLog(t *testing.T) { each(t, testOutputExitAndLog) }
 
-func newBench(t *testing.T) *bench {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: containers are made")
-	}
-	busybox, err := os.ReadFile("/bin/busybox")
-	if err != nil {
-		t.Skip("needs busybox-static at /bin/busybox")
-	}
-	b := &bench{t: t, layout: paths.For(t.TempDir()), events: make(chan proto.Event, 100)}
-	b.root = filepath.Join(b.layout.Root, "image")
-	for _, dir := range []string{"bin", "etc", "proc", "sys", "dev", "tmp"} {
-		must(t, os.MkdirAll(filepath.Join(b.root, dir), 0o755))
-	}
-	must(t, os.WriteFile(filepath.Join(b.root, "bin/busybox"), busybox, 0o755))
-	for _, name := range []string{"sh", "cat", "sleep", "true", "id", "ls", "stty", "echo", "head", "yes", "dd", "kill", "tail"} {
-		must(t, os.Symlink("busybox", filepath.Join(b.root, "bin", name)))
-	}
-	must(t, os.WriteFile(filepath.Join(b.root, "etc/passwd"), []byte("root:x:0:0::/root:/bin/sh\nweb:x:33:44::/srv:/bin/sh\n"), 0o644))
-	must(t, os.WriteFile(filepath.Join(b.root, "etc/group"), []byte("web:x:44:\nextra:x:55:web\n"), 0o644))
-	b.serve()
-	return b
-}
-
-func (b *bench) serve() {
-	l, err := supervisor.Listen(b.layout)
-	must(b.t, err)
-	starter, err := libct.New(b.layout.SupervisorState(), b.layout.RootfsDir())
-	must(b.t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	srv := supervisor.New(b.layout, log.New(testLog{b.t}, "", 0), classic{starter})
-	go func() { done <- srv.Serve(ctx, l) }()
-	b.conn, err = proto.Dial(b.layout.SupervisorSocket())
-	must(b.t, err)
-	watch, err := proto.Dial(b.layout.SupervisorSocket())
-	must(b.t, err)
-	must(b.t, watch.Send(&proto.Request{Op: proto.OpEvents}))
-	go func() {
-		for {
-			var ev proto.Event
-			if _, err := watch.Recv(&ev); err != nil {
-				return
-			}
-			b.events <- ev
-		}
-	}()
-	b.t.Cleanup(func() {
-		for _, st := range b.call(&proto.Request{Op: proto.OpHello}).Containers {
-			b.call(&proto.Request{Op: proto.OpSignal, ID: st.ID, Signal: 9})
-		}
-		watch.Close()
-		cancel()
-		if err := <-done; err != nil {
-			b.t.Error(err)
-		}
-	})
-}
-
-type testLog struct{ t *testing.T }
-
-func (l testLog) Write(p []byte) (int, error) {
-	l.t.Log(strings.TrimSpace(string(p)))
-	return len(p), nil
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (b *bench) call(req *proto.Request, fds ...int) *proto.Response {
-	b.t.Helper()
-	must(b.t, b.conn.Send(req, fds...))
-	resp := &proto.Response{}
-	_, err := b.conn.Recv(resp)
-	must(b.t, err)
-	return resp
-}
-
-func (b *bench) ok(req *proto.Request, fds ...int) *proto.Response {
-	b.t.Helper()
-	resp := b.call(req, fds...)
-	if resp.Error != nil {
-		b.t.Fatalf("%s: %s: %s", req.Op, resp.Error.Code, resp.Error.Message)
-	}
-	return resp
-}
-
-// start is a request for a container of busybox.
-func (b *bench) start(id string, args ...string) *proto.Request {
-	return &proto.Request{Op: proto.OpStart, ID: id, Start: &proto.Start{
-		Spec: &specs.Spec{
-			Version: "1.2.0", Hostname: id, Root: &specs.Root{Path: "rootfs"},
-			Process: &specs.Process{Args: args, Cwd: "/", Env: []string{"PATH=/bin"}},
-			Mounts: []specs.Mount{
-				{Destination: "/proc", Type: "proc", Source: "proc"},
-				{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "mode=755"}},
-				{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
-			},
-			Linux: &specs.Linux{
-				CgroupsPath: b.cgroup(id),
-				Namespaces:  []specs.LinuxNamespace{{Type: "mount"}, {Type: "pid"}, {Type: "ipc"}, {Type: "uts"}, {Type: "network"}},
-			},
-		},
-		Rootfs:     []proto.Mount{{Type: "bind", Source: b.root, Options: []string{"rbind"}}},
-		RootfsPath: b.layout.Rootfs(id),
-		Log:        proto.Log{Driver: "json-file", Path: filepath.Join(b.layout.Root, id+".log")},
-	}}
-}
-
-// attach gives a client of a process, and what it reads until the supervisor closes it.
-func (b *bench) attach(id, execID string, a proto.Attach) (*net.UnixConn, func() string) {
-	b.t.Helper()
-	near, far := pair(b.t)
-	b.ok(&proto.Request{Op: proto.OpAttach, ID: id, ExecID: execID, Attach: &a}, int(far.Fd()))
-	far.Close()
-	return near, reader(b.t, near)
-}
-
-func pair(t *testing.T) (*net.UnixConn, *os.File) {
-	t.Helper()
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	must(t, err)
-	f := os.NewFile(uintptr(fds[0]), "near")
-	c, err := net.FileConn(f)
-	must(t, err)
-	f.Close()
-	return c.(*net.UnixConn), os.NewFile(uintptr(fds[1]), "far")
-}
-
-func reader(t *testing.T, c net.Conn) func() string {
-	var buf bytes.Buffer
-	done := make(chan error, 1)
-	go func() { _, err := io.Copy(&buf, c); done <- err }()
-	return func() string {
-		t.Helper()
-		select {
-		case <-done:
-		case <-time.After(20 * time.Second):
-			t.Fatalf("the client's stream does not end; so far %q", buf.String())
-		}
-		c.Close()
-		return buf.String()
-	}
-}
-
-// exit waits for the exit of a process.
-func (b *bench) exit(id, execID string) *proto.State {
-	b.t.Helper()
-	for end := time.After(20 * time.Second); ; {
-		select {
-		case ev := <-b.events:
-			if ev.Type == proto.EventExit && ev.State.ID == id && ev.State.ExecID == execID {
-				return ev.State
-			}
-		case <-end:
-			b.t.Fatalf("no exit of %s %s is announced", id, execID)
-		}
-	}
-}
-
-func TestOutputExitAndLog(t *testing.T) {
-	b := newBench(t)
+func testOutputExitAndLog(t *testing.T, b *bench) {
 	_, out := b.attach("c1", "", proto.Attach{Stdout: true, Stderr: true})
 	st := b.ok(b.start("c1", "sh", "-c", "echo hello; hostname; exit 7")).State
 	if st.Pid == 0 || st.Status != proto.StatusRunning {
@@ -238,26 +73,9 @@ func TestOutputExitAndLog(t *testing.T) {
 	b.nothingLeft("c1")
 }
 
-// nothingLeft looks for traces of a released container.
-func (b *bench) nothingLeft(id string) {
-	b.t.Helper()
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	must(b.t, err)
-	if strings.Contains(string(mounts), b.layout.Rootfs(id)) {
-		b.t.Error("the root is still mounted")
-	}
-	for _, pattern := range []string{
-		"/sys/fs/cgroup/*" + b.cgroup(id),
-		filepath.Join(b.layout.SupervisorState(), id+"*"), b.layout.Rootfs(id),
-	} {
-		if left, _ := filepath.Glob(pattern); len(left) > 0 {
-			b.t.Errorf("left behind: %v", left)
-		}
-	}
-}
+func TestCommandThatCannotRun(t *testing.T) { each(t, testCommandThatCannotRun) }
 
-func TestCommandThatCannotRun(t *testing.T) {
-	b := newBench(t)
+func testCommandThatCannotRun(t *testing.T, b *bench) {
 	for name, tc := range map[string]struct {
 		arg   string
 		errno unix.Errno
@@ -279,8 +97,9 @@ func TestCommandThatCannotRun(t *testing.T) {
 	}
 }
 
-func TestStdinEnds(t *testing.T) {
-	b := newBench(t)
+func TestStdinEnds(t *testing.T) { each(t, testStdinEnds) }
+
+func testStdinEnds(t *testing.T, b *bench) {
 	c, out := b.attach("c2", "", proto.Attach{Stdin: true, Stdout: true, Mux: true, Preface: []byte("a")})
 	req := b.start("c2", "cat")
 	req.Start.Streams = proto.Streams{Stdin: true, StdinOnce: true}
@@ -296,8 +115,9 @@ func TestStdinEnds(t *testing.T) {
 	}
 }
 
-func TestTerminal(t *testing.T) {
-	b := newBench(t)
+func TestTerminal(t *testing.T) { each(t, testTerminal) }
+
+func testTerminal(t *testing.T, b *bench) {
 	c, out := b.attach("c3", "", proto.Attach{Stdin: true, Stdout: true, DetachKeys: []byte{16, 17}})
 	req := b.start("c3", "sh")
 	req.Start.Spec.Process.Terminal = true
@@ -312,8 +132,9 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-func TestDetachKeys(t *testing.T) {
-	b := newBench(t)
+func TestDetachKeys(t *testing.T) { each(t, testDetachKeys) }
+
+func testDetachKeys(t *testing.T, b *bench) {
 	req := b.start("c4", "cat")
 	req.Start.Spec.Process.Terminal = true
 	req.Start.Streams = proto.Streams{Terminal: true, Stdin: true}
@@ -335,8 +156,9 @@ func TestDetachKeys(t *testing.T) {
 	}
 }
 
-func TestExec(t *testing.T) {
-	b := newBench(t)
+func TestExec(t *testing.T) { each(t, testExec) }
+
+func testExec(t *testing.T, b *bench) {
 	b.ok(b.start("c5", "sleep", "100"))
 	near, far := pair(t)
 	out := reader(t, near)
@@ -366,8 +188,9 @@ func TestExec(t *testing.T) {
 	}
 }
 
-func TestPauseHoldsAndKillEndsIt(t *testing.T) {
-	b := newBench(t)
+func TestPauseHoldsAndKillEndsIt(t *testing.T) { each(t, testPauseHoldsAndKillEndsIt) }
+
+func testPauseHoldsAndKillEndsIt(t *testing.T, b *bench) {
 	b.ok(b.start("c6", "sleep", "100"))
 	b.ok(&proto.Request{Op: proto.OpPause, ID: "c6"})
 	if st := b.ok(&proto.Request{Op: proto.OpHello}).Containers[0]; st.Status != proto.StatusPaused {
@@ -386,8 +209,9 @@ func TestPauseHoldsAndKillEndsIt(t *testing.T) {
 }
 
 // A container sees no descriptor but its three (CVE-2024-21626).
-func TestNoDescriptorLeaks(t *testing.T) {
-	b := newBench(t)
+func TestNoDescriptorLeaks(t *testing.T) { each(t, testNoDescriptorLeaks) }
+
+func testNoDescriptorLeaks(t *testing.T, b *bench) {
 	leak, err := os.Open("/")
 	must(t, err)
 	defer leak.Close()
@@ -405,5 +229,3 @@ func TestNoDescriptorLeaks(t *testing.T) {
 		}
 	}
 }
-
-func (b *bench) cgroup(id string) string { return fmt.Sprintf("/berth-test-%d/%s", os.Getpid(), id) }

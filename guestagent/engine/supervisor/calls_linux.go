@@ -60,7 +60,7 @@ func (s *Server) attach(req *proto.Request, files []*os.File) error {
 		}
 		c.mu.Unlock()
 	}
-	return p.hub.Attach(files[0], *req.Attach)
+	return s.join(p, files[0], *req.Attach)
 }
 
 // onContainer answers the calls that need nothing but a container that is known.
@@ -158,6 +158,7 @@ func (s *Server) release(c *container, p *process, execID string) error {
 	busy := status == proto.StatusRunning || execID == "" && phase == starting
 	if !busy && execID != "" {
 		delete(c.execs, execID)
+		s.keeper.Drop(processKey(c.id, execID))
 	}
 	if !busy && execID == "" && phase == waiting {
 		c.phase = exited // nobody starts what is forgotten

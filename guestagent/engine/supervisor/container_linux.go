@@ -39,25 +39,41 @@ type container struct {
 	execs  map[string]*process
 }
 
-// process is one process with its streams. Its fields are guarded by the container's mu, but for hub and done.
+// process is one process with its streams. Its fields are guarded by the container's mu; those above proc have their own.
 type process struct {
-	hub  *streams.Hub
-	done chan struct{} // closed when the exit was announced
+	id, execID string
+	srv        *Server
+	hub        *streams.Hub
+	done       chan struct{} // closed when the exit was announced
+
+	held holding
+
 	proc *os.Process
+	wait func() int // gives the exit code; called once
 	st   proto.State
 }
 
 func (s *Server) newProcess(id, execID string) *process {
-	p := &process{done: make(chan struct{}), st: proto.State{ID: id, ExecID: execID}}
-	p.hub = streams.NewHub(func() {
-		s.events.publish(proto.Event{Type: proto.EventDetach, State: &proto.State{ID: id, ExecID: execID}})
+	p := &process{id: id, execID: execID, srv: s, done: make(chan struct{}), st: proto.State{ID: id, ExecID: execID}}
+	p.hub = streams.NewHub(streams.Callbacks{
+		Detached: func() {
+			s.events.publish(proto.Event{Type: proto.EventDetach, State: &proto.State{ID: id, ExecID: execID}})
+		},
+		StdinClosed: func() { p.holdEnds(p.hub.Ends(), false) },
 	})
 	return p
 }
 
-func (p *process) began(proc *os.Process, s proto.Streams, at time.Time) {
+// began notes a started child, whose streams the keeper then holds.
+func (p *process) began(proc *os.Process, s proto.Streams, l proto.Log, ends streams.Process, at time.Time) {
 	p.proc = proc
+	p.wait = func() int { return waitChild(proc) }
 	p.st.Pid, p.st.Status, p.st.StartedAt, p.st.Terminal = proc.Pid, proto.StatusRunning, at, s.Terminal
+	pidfd, err := openPidfd(proc.Pid)
+	if err != nil {
+		pidfd = nil // a kernel before 5.10, or it has ended: the next supervisor does without
+	}
+	p.hold(note{State: p.st, Streams: s, Log: l}, pidfd, ends)
 }
 
 // state is the container's with its execs.

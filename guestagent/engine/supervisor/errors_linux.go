@@ -7,6 +7,7 @@ import (
 
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/streams"
+	"golang.org/x/sys/unix"
 )
 
 func invalid(format string, args ...any) error {
@@ -31,6 +32,12 @@ func wireError(err error) *proto.Error {
 		return &proto.Error{Code: proto.CodeConflict, Message: err.Error()}
 	}
 	return &proto.Error{Code: proto.CodeInternal, Message: err.Error()}
+}
+
+// shut closes a socket for its peer too where another process holds a duplicate.
+func shut(f *os.File) {
+	unix.Shutdown(int(f.Fd()), unix.SHUT_RDWR)
+	f.Close()
 }
 
 func closeFiles(files []*os.File) {

@@ -24,7 +24,7 @@ func (s *Server) exec(req *proto.Request, files []*os.File) (*proto.State, error
 		return nil, err
 	}
 	if wanted == 1 {
-		err = p.hub.Attach(files[0], *e.Attach)
+		err = s.join(p, files[0], *e.Attach)
 	}
 	if err == nil {
 		err = c.launchExec(p, req.ExecID, e)
@@ -92,7 +92,7 @@ func (c *container) launchExec(p *process, execID string, e *proto.Exec) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p.began(proc, e.Streams, at)
+	p.began(proc, e.Streams, proto.Log{}, ours, at)
 	p.hub.Bind(ours, e.Streams.StdinOnce, nil, nil)
 	return nil
 }

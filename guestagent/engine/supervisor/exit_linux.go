@@ -1,8 +1,6 @@
 package supervisor
 
 import (
-	"os"
-	"syscall"
 	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
@@ -10,7 +8,7 @@ import (
 
 // reap waits for a container's first process, sees its output through, announces the exit and then cleans up.
 func (c *container) reap(p *process) {
-	code := exitCode(p.proc)
+	code := p.wait()
 	at := time.Now()
 	p.hub.Drain()
 	c.mu.Lock()
@@ -20,7 +18,9 @@ func (c *container) reap(p *process) {
 	if err != nil {
 		kills = 0 // no memory controller: nothing was killed for memory
 	}
-	log.Close()
+	if err := closeLog(log); err != nil {
+		c.srv.log.Printf("container %s: closing its log: %v", c.id, err)
+	}
 	c.mu.Lock()
 	p.st.Status, p.st.ExitCode, p.st.ExitedAt, p.st.OOMKilled = proto.StatusExited, code, at, kills > 0
 	c.phase, c.paused = exited, false
@@ -33,6 +33,7 @@ func (c *container) reap(p *process) {
 	c.srv.events.publish(proto.Event{Type: proto.EventExit, State: &st})
 	p.hub.Finish()
 	close(p.done)
+	p.letGo(st)
 	if err := run.Destroy(); err != nil {
 		c.srv.log.Printf("container %s: cleaning up: %v", c.id, err)
 	}
@@ -41,30 +42,15 @@ func (c *container) reap(p *process) {
 
 // reapExec waits for an exec'd process.
 func (c *container) reapExec(p *process) {
-	code := exitCode(p.proc)
+	code := p.wait()
 	at := time.Now()
 	p.hub.Drain()
 	c.mu.Lock()
 	p.st.Status, p.st.ExitCode, p.st.ExitedAt = proto.StatusExited, code, at
 	st := p.st
 	c.mu.Unlock()
+	p.letGo(st)
 	c.srv.events.publish(proto.Event{Type: proto.EventExit, State: &st})
 	p.hub.Finish()
 	close(p.done)
-}
-
-// exitCode waits for a child. A signal n gives 128+n.
-func exitCode(p *os.Process) int {
-	ps, err := p.Wait()
-	if err != nil {
-		return 255 // reaped by another: nothing is known
-	}
-	ws, ok := ps.Sys().(syscall.WaitStatus)
-	switch {
-	case !ok:
-		return 255
-	case ws.Signaled():
-		return 128 + int(ws.Signal())
-	}
-	return ws.ExitStatus()
 }

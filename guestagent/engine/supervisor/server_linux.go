@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/berthhq/berth/guestagent/engine/supervisor/keep"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	"github.com/berthhq/berth/internal/paths"
 	"golang.org/x/sys/unix"
@@ -19,16 +20,19 @@ import (
 type Server struct {
 	layout   paths.Layout
 	starters []Starter
+	keeper   *keep.Client
 	log      *log.Logger
 	events   events
+	clients  clients
 
 	mu         sync.Mutex
 	containers map[string]*container
 }
 
-// New makes a server. A container is started by the first starter that supports it; the last must support all.
-func New(layout paths.Layout, logger *log.Logger, starters ...Starter) *Server {
-	return &Server{layout: layout, starters: starters, log: logger, containers: map[string]*container{}}
+// New makes a server. A container is started by the first starter that supports it; the last must support all. Their
+// order is part of the records: new ones come last but one. The keeper may be nil.
+func New(layout paths.Layout, logger *log.Logger, keeper *keep.Client, starters ...Starter) *Server {
+	return &Server{layout: layout, starters: starters, keeper: keeper, log: logger, containers: map[string]*container{}}
 }
 
 func (s *Server) starterFor(st *proto.Start) Starter { return s.starters[s.starterIndex(st)] }

@@ -24,7 +24,7 @@ func (s *Server) start(req *proto.Request, files []*os.File) (*proto.State, erro
 	}
 	p := c.init
 	for i, f := range files {
-		if aerr := p.hub.Attach(f, req.Start.Attach[i]); aerr != nil {
+		if aerr := s.join(p, f, req.Start.Attach[i]); aerr != nil {
 			err = errors.Join(err, aerr)
 		}
 	}
@@ -66,13 +66,13 @@ func (s *Server) claim(id string) (*container, error) {
 
 // launch makes the streams, the log and the process.
 func (c *container) launch(s *proto.Start) (err error) {
-	log, err := logfile.Open(logfile.Config(s.Log))
+	log, err := openLog(s.Log)
 	if err != nil {
-		return fmt.Errorf("opening the log of container %s: %w", c.id, err)
+		return fmt.Errorf("container %s: %w", c.id, err)
 	}
 	ours, theirs, err := pipesFor(s.Streams)
 	if err != nil {
-		log.Close()
+		closeLog(log)
 		return err
 	}
 	starter := c.srv.starterFor(s)
@@ -84,7 +84,7 @@ func (c *container) launch(s *proto.Start) (err error) {
 	}
 	if err != nil {
 		ours.Close()
-		log.Close()
+		closeLog(log)
 		if run != nil {
 			abandon(run, proc)
 		}
@@ -93,7 +93,7 @@ func (c *container) launch(s *proto.Start) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.run, c.log = run, log
-	c.init.began(proc, s.Streams, began)
+	c.init.began(proc, s.Streams, s.Log, ours, began)
 	c.init.st.CgroupPath = run.CgroupPath()
 	c.phase = running
 	c.save(s)
@@ -101,7 +101,27 @@ func (c *container) launch(s *proto.Start) (err error) {
 	return nil
 }
 
-func sink(w *logfile.Writer, s logfile.Stream) streams.Sink { return logfile.NewLines(w, s) }
+// openLog opens a container's log; nil is none.
+func openLog(l proto.Log) (*logfile.Writer, error) {
+	if l.Driver == "none" {
+		return nil, nil
+	}
+	return logfile.Open(logfile.Config(l))
+}
+
+func sink(w *logfile.Writer, s logfile.Stream) streams.Sink {
+	if w == nil {
+		return nil
+	}
+	return logfile.NewLines(w, s)
+}
+
+func closeLog(w *logfile.Writer) error {
+	if w == nil {
+		return nil
+	}
+	return w.Close()
+}
 
 func pipesFor(s proto.Streams) (streams.Process, streams.Child, error) {
 	if s.Terminal {

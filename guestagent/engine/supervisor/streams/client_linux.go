@@ -101,9 +101,21 @@ func (c *client) drop() {
 	if !c.gone {
 		c.gone = true
 		c.queue = nil
-		c.conn.Close()
+		shut(c.conn)
 	}
 	c.moved.Broadcast()
+}
+
+// shut closes a connection for its peer too where another process holds a duplicate.
+func shut(conn io.Closer) {
+	if s, ok := conn.(interface {
+		CloseRead() error
+		CloseWrite() error
+	}); ok {
+		s.CloseWrite()
+		s.CloseRead()
+	}
+	conn.Close()
 }
 
 // write empties the queue until the client ends or goes away.

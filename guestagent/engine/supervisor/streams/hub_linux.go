@@ -24,7 +24,7 @@ type Sink interface {
 //
 //	waiting --Bind--> bound --Finish--> finished
 type Hub struct {
-	detached func() // called when a client typed its detach keys
+	on Callbacks
 
 	mu       sync.Mutex // taken before a client's lock
 	clients  map[*client]struct{}
@@ -36,13 +36,20 @@ type Hub struct {
 	finished bool
 }
 
-// NewHub makes a hub. detached, if any, is called, without locks held, for every client that detaches by its keys.
-func NewHub(detached func()) *Hub {
-	return &Hub{detached: detached, clients: map[*client]struct{}{}, bound: make(chan struct{})}
+// Callbacks tell what happens in a hub; each may be nil. They are called without locks held.
+type Callbacks struct {
+	Detached    func() // a client typed its detach keys
+	StdinClosed func() // the process's stdin was closed before the process ended
 }
 
-// Attach adds a client and takes its descriptor over. A finished hub closes it at once.
-func (h *Hub) Attach(f *os.File, opts proto.Attach) error {
+// NewHub makes a hub.
+func NewHub(on Callbacks) *Hub {
+	return &Hub{on: on, clients: map[*client]struct{}{}, bound: make(chan struct{})}
+}
+
+// Attach adds a client and takes its descriptor over. A finished hub closes it at once. gone, if not nil, is called
+// when the client's connection has been closed.
+func (h *Hub) Attach(f *os.File, opts proto.Attach, gone func()) error {
 	c, err := newClient(f, opts)
 	if err != nil {
 		return err
@@ -58,6 +65,9 @@ func (h *Hub) Attach(f *os.File, opts proto.Attach) error {
 		h.mu.Lock()
 		delete(h.clients, c)
 		h.mu.Unlock()
+		if gone != nil {
+			gone()
+		}
 	}()
 	if opts.Stdin {
 		go h.input(c)
@@ -78,8 +88,8 @@ func (h *Hub) input(c *client) {
 	err := c.read(w)
 	if errors.Is(err, errDetached) {
 		c.end()
-		if h.detached != nil {
-			h.detached()
+		if h.on.Detached != nil {
+			h.on.Detached()
 		}
 		return
 	}
@@ -185,10 +195,19 @@ func (h *Hub) Drop() {
 // CloseStdin makes the process read the end of its input. A terminal has no such end.
 func (h *Hub) CloseStdin() {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if f := h.proc.Stdin; f != nil && f != h.proc.Stdout {
-		f.Close()
+	f := h.proc.Stdin
+	does := f != nil && f != h.proc.Stdout && f.Close() == nil
+	h.mu.Unlock()
+	if does && h.on.StdinClosed != nil {
+		h.on.StdinClosed()
 	}
+}
+
+// Ends are the process's streams.
+func (h *Hub) Ends() Process {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.proc
 }
 
 // ErrNoTerminal says that a process without a terminal cannot be resized.
