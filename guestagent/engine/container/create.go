@@ -48,6 +48,8 @@ func (s *Service) ContainerCreate(ctx context.Context, name string, platform *oc
 	if err != nil {
 		return none, err
 	}
+	<-e.turn // whoever finds it by its name waits until it is complete
+	defer func() { e.turn <- struct{}{} }()
 	if err := s.claim(e, name); err != nil {
 		return none, err
 	}
@@ -110,6 +112,12 @@ func (s *Service) furnish(ctx context.Context, e *entry) error {
 	if err := markDocker(dir); err != nil {
 		return errdefs.System("preparing container %s: %w", r.Name, err)
 	}
+	if err := s.announceVolumes(&r); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	e.rec.Mounts = r.Mounts
+	e.mu.Unlock()
 	if err := s.makeVolumes(ctx, &r); err != nil {
 		return err
 	}
@@ -131,6 +139,10 @@ func markDocker(dir string) error {
 func (s *Service) undoCreate(e *entry) {
 	r := e.snapshot()
 	s.drop(e)
+	e.mu.Lock()
+	e.gone = true
+	e.wake()
+	e.mu.Unlock()
 	s.Volumes.Release(r.ID)
 	ctx := context.WithoutCancel(s.ctx)
 	for _, m := range r.Mounts {

@@ -55,7 +55,8 @@ func (s *Service) exited(st *proto.State) {
 	s.tasks.Go(func() { s.ended(e, st) })
 }
 
-// ended handles the end of a container: what it held of the machine is given back before anybody is told.
+// ended handles the end of a container: what it held of the machine is given back before anybody is told. An end that
+// is told of twice is handled once.
 func (s *Service) ended(e *entry, st *proto.State) {
 	e.mu.Lock()
 	if e.starting {
@@ -64,10 +65,11 @@ func (s *Service) ended(e *entry, st *proto.State) {
 		return
 	}
 	r := e.rec
-	if !r.State.running() || r.State.Pid != 0 && st.Pid != 0 && r.State.Pid != st.Pid {
+	if e.ending || !r.State.running() || r.State.Pid != 0 && st.Pid != 0 && r.State.Pid != st.Pid {
 		e.mu.Unlock()
 		return
 	}
+	e.ending = true
 	if e.probing != nil {
 		e.probing()
 	}
@@ -77,17 +79,34 @@ func (s *Service) ended(e *entry, st *proto.State) {
 	s.unmountVolumes(&r)
 	s.dropShm(&r)
 	s.endExecs(e)
-	again, delay := s.policy(&r, st)
-	err := s.change(e, func(r *Record) {
-		if again {
+	again, delay, err := s.recordEnd(e, &r, st)
+	seconds := int(st.ExitedAt.Sub(r.State.StartedAt).Seconds())
+	s.publish(&r, "die", "exitCode", strconv.Itoa(st.ExitCode), "execDuration", strconv.Itoa(max(seconds, 0)))
+	if err == nil { // else the record is repaired when the engine comes back, from what the supervisor knows
+		s.Runtime.Release(ctx, r.ID, "")
+	}
+	e.mu.Lock()
+	e.ending = false
+	e.exits++
+	e.wake()
+	e.mu.Unlock()
+	s.afterEnd(e, &r, again, delay)
+}
+
+// recordEnd writes down how a container ended and whether its policy starts it again.
+func (s *Service) recordEnd(e *entry, was *Record, st *proto.State) (again bool, delay time.Duration, err error) {
+	again, delay = s.policy(e, was, st)
+	at := st.ExitedAt.UTC()
+	if at.IsZero() {
+		at = time.Now().UTC()
+	}
+	err = s.change(e, func(r *Record) {
+		// Who stopped it meanwhile has the last word.
+		if again = again && !r.Stopped && !r.Doomed; again {
 			r.State.turn(container.StateRestarting)
 			r.Restarts++
 		} else {
 			r.State.turn(container.StateExited)
-		}
-		at := st.ExitedAt.UTC()
-		if at.IsZero() {
-			at = time.Now().UTC()
 		}
 		r.State.ExitCode, r.State.OOMKilled, r.State.FinishedAt = st.ExitCode, st.OOMKilled, at
 		if h := r.State.Health; h != nil && h.Status != container.NoHealthcheck {
@@ -95,15 +114,8 @@ func (s *Service) ended(e *entry, st *proto.State) {
 			c.Status = container.Unhealthy
 			r.State.Health = &c
 		}
-		e.exits++
 	})
-	seconds := int(st.ExitedAt.Sub(r.State.StartedAt).Seconds())
-	s.publish(&r, "die", "exitCode", strconv.Itoa(st.ExitCode), "execDuration", strconv.Itoa(max(seconds, 0)))
-	s.Runtime.Release(ctx, r.ID, "")
-	if err != nil {
-		return // the record is repaired at the next start of the engine, from what the supervisor knows
-	}
-	s.afterEnd(e, &r, again, delay)
+	return again, delay, err
 }
 
 // afterEnd does what the container's policies say.
@@ -114,7 +126,7 @@ func (s *Service) afterEnd(e *entry, r *Record, again bool, delay time.Duration)
 	case r.Host.AutoRemove:
 		release, err := e.acquire(s.ctx)
 		if err != nil {
-			return // the engine stops; finished when it comes back
+			return // removed already, or the engine stops and finishes it when it comes back
 		}
 		defer release()
 		e.mu.Lock()

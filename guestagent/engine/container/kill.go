@@ -4,7 +4,6 @@ package container
 
 import (
 	"context"
-	"strconv"
 	"syscall"
 
 	"github.com/berthhq/berth/internal/errdefs"
@@ -43,6 +42,5 @@ func (s *Service) ContainerKill(ctx context.Context, ref, name string) error {
 		}
 		e.endsWithin(ctx, killGrace)
 	}
-	s.publish(&r, "kill", "signal", strconv.Itoa(int(sig)))
 	return nil
 }

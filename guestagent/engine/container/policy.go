@@ -19,7 +19,7 @@ const (
 )
 
 // policy says whether a container that ended is started again, and after how long.
-func (s *Service) policy(r *Record, st *proto.State) (again bool, delay time.Duration) {
+func (s *Service) policy(e *entry, r *Record, st *proto.State) (again bool, delay time.Duration) {
 	if r.Stopped || r.Doomed {
 		return false, 0
 	}
@@ -33,16 +33,25 @@ func (s *Service) policy(r *Record, st *proto.State) (again bool, delay time.Dur
 	default:
 		return false, 0
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if st.ExitedAt.Sub(r.State.StartedAt) > steadyAfter {
-		return true, firstBackoff
+		e.streak = 0
 	}
-	delay = firstBackoff
-	for range r.Restarts {
-		if delay *= 2; delay > longestBackoff {
-			return true, longestBackoff
+	delay = backoff(e.streak)
+	e.streak++
+	return true, delay
+}
+
+// backoff is how long to wait before a restart that streak others went before.
+func backoff(streak int) time.Duration {
+	d := firstBackoff
+	for range streak {
+		if d *= 2; d >= longestBackoff {
+			return longestBackoff
 		}
 	}
-	return true, delay
+	return d
 }
 
 // restartLater starts a container after a while, unless it is stopped or removed before.
@@ -75,7 +84,7 @@ func (s *Service) restartLater(e *entry, delay time.Duration) {
 // retry goes on with a policy after a start that failed.
 func (s *Service) retry(e *entry) {
 	r := e.snapshot()
-	again, delay := s.policy(&r, &proto.State{ExitCode: r.State.ExitCode, ExitedAt: r.State.StartedAt})
+	again, delay := s.policy(e, &r, &proto.State{ExitCode: r.State.ExitCode, ExitedAt: r.State.StartedAt})
 	if !again || r.Host.AutoRemove {
 		return
 	}

@@ -22,6 +22,7 @@ func (s *Service) reconcile(known []proto.State, first bool) {
 	for i := range known {
 		byID[known[i].ID] = &known[i]
 	}
+	var ends []func()
 	for _, e := range s.entries() {
 		r := e.snapshot()
 		st := byID[r.ID]
@@ -30,19 +31,22 @@ func (s *Service) reconcile(known []proto.State, first bool) {
 			s.adopt(e, &r, st)
 		case st != nil:
 			s.adopt(e, &r, st)
-			s.tasks.Go(func() { s.ended(e, st) })
+			ends = append(ends, func() { s.ended(e, st) })
 		case r.State.running():
 			e.mu.Lock()
 			starting := e.starting
 			e.mu.Unlock()
 			if !starting {
 				lost := &proto.State{ID: r.ID, Pid: r.State.Pid, ExitCode: lostCode, ExitedAt: time.Now()}
-				s.tasks.Go(func() { s.ended(e, lost) })
+				ends = append(ends, func() { s.ended(e, lost) })
 			}
 		}
 	}
 	if first {
-		s.finish(byID)
+		s.finish(byID) // holds the volumes that an end lets go of
+	}
+	for _, end := range ends {
+		s.tasks.Go(end)
 	}
 	for id, st := range byID {
 		if _, err := s.find(id); err != nil {
@@ -100,7 +104,7 @@ func (s *Service) finish(running map[string]*proto.State) {
 			s.tasks.Go(func() {
 				if release, err := e.acquire(s.ctx); err == nil {
 					defer release()
-					s.remove(ctx, e, true)
+					s.remove(ctx, e, r.Host.AutoRemove || r.DoomedVolumes)
 				}
 			})
 		case r.State.running():

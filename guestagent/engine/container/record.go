@@ -31,6 +31,8 @@ type Record struct {
 	Stopped bool
 	// Doomed says that its removal has begun: it is finished when the engine comes back.
 	Doomed bool
+	// DoomedVolumes says that its anonymous volumes go with it.
+	DoomedVolumes bool
 }
 
 // Mount is one mount as it was resolved when the container was created.

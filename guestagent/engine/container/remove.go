@@ -27,12 +27,6 @@ func (s *Service) ContainerRemove(ctx context.Context, ref string, force, volume
 		return err
 	}
 	defer release()
-	e.mu.Lock()
-	gone := e.gone
-	e.mu.Unlock()
-	if gone {
-		return errdefs.NotFound("No such container: %s", ref)
-	}
 	r := e.snapshot()
 	ctx = context.WithoutCancel(ctx)
 	if r.State.running() || r.State.Status == container.StateRestarting {
@@ -65,7 +59,7 @@ func removalConflict(ref string, r *Record) error {
 // a removal that is cut short is finished when the engine comes back.
 func (s *Service) remove(ctx context.Context, e *entry, volumes bool) error {
 	e.stopBackoff()
-	if err := s.change(e, func(r *Record) { r.Doomed = true; r.State.turn(container.StateRemoving) }); err != nil {
+	if err := s.change(e, func(r *Record) { r.Doomed, r.DoomedVolumes = true, volumes; r.State.turn(container.StateRemoving) }); err != nil {
 		return err
 	}
 	r := e.snapshot()

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
+	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
 )
 
@@ -36,6 +37,8 @@ type entry struct {
 	gone     bool               // removed
 	starting bool               // the runtime was asked to start it and has not answered
 	early    *proto.State       // the end of one that ended before the answer came
+	ending   bool               // it has ended, and what it held is being given back
+	streak   int                // restarts by the policy since it last ran for a while
 	backoff  context.CancelFunc // ends a wait for a restart
 	probing  context.CancelFunc // ends the health checks
 }
@@ -87,14 +90,27 @@ func (s *Service) store(r *Record) Store {
 	return s.Durable
 }
 
-// acquire takes the entry's turn.
+// acquire takes the entry's turn, once the end that may be under way has been dealt with. Errors: NotFound where the
+// container was removed meanwhile, and ctx's.
 func (e *entry) acquire(ctx context.Context) (release func(), err error) {
 	select {
 	case <-e.turn:
-		return func() { e.turn <- struct{}{} }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	release = func() { e.turn <- struct{}{} }
+	if _, err = e.until(ctx, func() bool { return !e.ending }); err == nil {
+		e.mu.Lock()
+		if e.gone {
+			err = errdefs.NotFound("No such container: %s", e.rec.ID)
+		}
+		e.mu.Unlock()
+	}
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
 }
 
 // snapshot copies the record: what it points at is never changed in place.

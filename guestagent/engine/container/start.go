@@ -14,8 +14,8 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// ContainerStart starts a container that does not run. Where it fails the container is as before, with the reason in
-// its state. Errors: NotModified where it runs already, Invalid where its command cannot be executed.
+// ContainerStart starts a container that does not run. Where it fails the container is as before, with the reason and
+// an exit code in its state. Errors: NotModified where it runs already, Invalid where its command cannot be executed.
 func (s *Service) ContainerStart(ctx context.Context, ref string) error {
 	e, err := s.find(ref)
 	if err != nil {
@@ -36,6 +36,9 @@ func (s *Service) ContainerStart(ctx context.Context, ref string) error {
 		return errdefs.Conflict("container is marked for removal and cannot be started")
 	}
 	e.stopBackoff()
+	e.mu.Lock()
+	e.streak = 0
+	e.mu.Unlock()
 	if r.Stopped || r.Restarts != 0 {
 		if err := s.change(e, func(r *Record) { r.Stopped, r.Restarts = false, 0 }); err != nil {
 			return err
@@ -139,7 +142,7 @@ func (s *Service) caughtUp(e *entry) {
 	e.starting, e.early = false, nil
 	e.mu.Unlock()
 	if early != nil {
-		s.ended(e, early)
+		s.tasks.Go(func() { s.ended(e, early) }) // its removal, if it comes to that, needs the turn that we have
 	}
 }
 

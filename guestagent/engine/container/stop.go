@@ -5,6 +5,7 @@ package container
 import (
 	"context"
 	"errors"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -116,7 +117,7 @@ func (e *entry) endsWithin(ctx context.Context, d time.Duration) bool {
 		ctx, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
-	_, err := e.until(ctx, func() bool { return !e.rec.State.running() })
+	_, err := e.until(ctx, func() bool { return !e.rec.State.running() && !e.ending })
 	return err == nil
 }
 
@@ -125,6 +126,9 @@ func (s *Service) signal(ctx context.Context, r *Record, sig syscall.Signal) err
 	err := s.Runtime.Signal(ctx, r.ID, "", int(sig), false)
 	if k := errdefs.KindOf(err); err != nil && (k == errdefs.KindNotFound || k == errdefs.KindConflict || errors.Is(err, syscall.ESRCH)) {
 		return nil
+	}
+	if err == nil {
+		s.publish(r, "kill", "signal", strconv.Itoa(int(sig)))
 	}
 	return err
 }

@@ -26,6 +26,9 @@ func (s *Service) ContainerUpdate(ctx context.Context, ref string, cfg *containe
 	if r.Doomed || r.State.Status == container.StateDead {
 		return none, errdefs.Conflict("Cannot update container %s: container is marked for removal and cannot be \"update\".", r.ID)
 	}
+	if old := r.Host.MemorySwap; cfg.MemorySwap == 0 && old > 0 && cfg.Memory > old {
+		return none, errdefs.Invalid("Cannot update container %s: Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time", r.ID)
+	}
 	h := *r.Host
 	overlay(&h.Resources, &cfg.Resources)
 	if cfg.RestartPolicy.Name != "" {
@@ -39,7 +42,11 @@ func (s *Service) ContainerUpdate(ctx context.Context, ref string, cfg *containe
 		return none, err
 	}
 	if r.State.running() {
-		limits, err := runtime.Resources(&cfg.Resources)
+		asked := cfg.Resources
+		if asked.Memory > 0 {
+			asked.MemorySwap = h.MemorySwap
+		}
+		limits, err := runtime.Resources(&asked)
 		if err != nil {
 			return none, err
 		}

@@ -14,6 +14,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// announceVolumes names the anonymous volumes of a new container and writes a record that dooms it and them, so that
+// they are taken back where the creation is cut short. The record proper replaces it.
+func (s *Service) announceVolumes(r *Record) error {
+	mounts := append([]Mount(nil), r.Mounts...)
+	some := false
+	for i := range mounts {
+		if m := &mounts[i]; m.Anonymous {
+			id, err := newID()
+			if err != nil {
+				return err
+			}
+			m.Name, some = id, true
+		}
+	}
+	if !some {
+		return nil
+	}
+	r.Mounts = mounts
+	doomed := *r
+	doomed.Doomed, doomed.DoomedVolumes = true, true
+	return s.store(r).Put(r.ID, doomed)
+}
+
 // makeVolumes makes the volumes of a new container, holds those that exist, and fills new ones with what the image has
 // at their place.
 func (s *Service) makeVolumes(ctx context.Context, r *Record) error {

@@ -22,7 +22,7 @@ func (s *Service) ContainerWait(_ context.Context, ref string, cond container.Wa
 	switch cond {
 	case "", container.WaitConditionNotRunning:
 		holds = func() bool {
-			return !e.rec.State.running() && e.rec.State.Status != container.StateRestarting && !e.starting
+			return !e.rec.State.running() && !e.ending && e.rec.State.Status != container.StateRestarting && !e.starting
 		}
 	case container.WaitConditionNextExit:
 		holds = func() bool { return e.exits > before }
