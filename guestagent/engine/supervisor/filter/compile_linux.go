@@ -23,6 +23,19 @@ type Program struct {
 	Flags uint   // for seccomp(2)
 }
 
+// Supported says whether a compiled program is all that a profile needs.
+func Supported(p *specs.LinuxSeccomp) bool {
+	if p == nil {
+		return true
+	}
+	notify := p.DefaultAction == specs.ActNotify || p.ListenerPath != ""
+	for _, rule := range p.Syscalls {
+		notify = notify || rule.Action == specs.ActNotify
+	}
+	_, err := loadFlags(p)
+	return !notify && err == nil
+}
+
 func compile(p *specs.LinuxSeccomp) (*Program, error) {
 	def, err := action(p.DefaultAction, p.DefaultErrnoRet)
 	if err != nil {

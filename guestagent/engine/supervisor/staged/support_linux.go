@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/berthhq/berth/guestagent/engine/supervisor/filter"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/stage"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -30,7 +31,11 @@ func Supports(s *proto.Start) bool {
 	if p.ApparmorProfile != "" || p.SelinuxLabel != "" || p.Scheduler != nil || p.IOPriority != nil || p.ExecCPUAffinity != nil {
 		return false
 	}
-	return ownNamespaces(l.Namespaces) && ordinaryMounts(spec.Mounts)
+	return ownNamespaces(l.Namespaces) && ordinaryMounts(spec.Mounts) && ordinaryRoot(&s.Rootfs[0]) && filter.Supported(l.Seccomp)
+}
+
+func ordinaryRoot(m *proto.Mount) bool {
+	return m.Type == "overlay" || m.Type == "bind" && !slices.Contains(m.Options, "ro")
 }
 
 // ownNamespaces wants new ones for all but the network, which may be another's, and cgroups.
