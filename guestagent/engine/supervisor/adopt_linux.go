@@ -107,12 +107,13 @@ func (s *Server) adoptContainer(id, path string, processes map[string]*held) err
 	if err != nil {
 		ends.Close()
 		s.forget(c)
+		p.hub.Finish()
 		return err
 	}
 	if c.log, err = logfile.Open(logfile.Config(r.Log)); err != nil {
 		s.log.Printf("container %s: its log: %v", id, err) // it runs on without one
 	}
-	c.phase = running
+	c.phase, c.rec = running, r
 	c.paused = r.State.Status == proto.StatusPaused
 	p.st.Status = proto.StatusRunning
 	p.hub.Bind(ends, r.Streams.StdinOnce, sink(c.log, logfile.Stdout), sink(c.log, logfile.Stderr))
@@ -120,7 +121,20 @@ func (s *Server) adoptContainer(id, path string, processes map[string]*held) err
 	return nil
 }
 
-// adopt makes a process of what is known and held of it. A pid that means another process by now is an error.
+// find gives a pidfd of a process that still lives; nil if it is gone and its pid means another by now, or nothing.
+func find(pid int, clock uint64) *os.File {
+	f, err := openPidfd(pid)
+	if err != nil {
+		return nil
+	}
+	if clock == 0 || startClock(pid) != clock { // looked at after the pidfd was opened, so it is of this very process
+		f.Close()
+		return nil
+	}
+	return f
+}
+
+// adopt makes a process of what is known and held of it.
 func (p *process) adopt(h *held, clock uint64) (streams.Process, error) {
 	ends, pidfd, err := h.open()
 	if err != nil {
@@ -128,19 +142,17 @@ func (p *process) adopt(h *held, clock uint64) (streams.Process, error) {
 	}
 	pid := h.State.Pid
 	if pidfd == nil {
-		if pidfd, err = openPidfd(pid); err != nil {
+		pidfd = find(pid, clock)
+	}
+	p.proc, p.wait = &os.Process{}, func() int { return unknownExit } // cannot be signalled
+	if pidfd != nil && !isEnded(pidfd) {
+		if p.proc, err = os.FindProcess(pid); err != nil {
 			return ends, err
 		}
-		if clock == 0 || startClock(pid) != clock {
-			pidfd.Close()
-			return ends, errors.New("its process is gone")
-		}
 	}
-	if p.proc, err = os.FindProcess(pid); err != nil {
-		pidfd.Close()
-		return ends, err
+	if pidfd != nil {
+		p.wait = func() int { return waitStranger(pidfd, pid, p.srv.keeper.Exit) }
 	}
-	p.wait = func() int { return waitStranger(pidfd, pid, p.srv.keeper.Exit) }
 	p.st = h.State
 	h.note.Ends = ""
 	p.hold(h.note, pidfd, ends)
@@ -173,6 +185,14 @@ func (h *held) open() (ends streams.Process, pidfd *os.File, err error) {
 		}
 	}
 	return ends, pidfd, err
+}
+
+func isEnded(pidfd *os.File) (is bool) {
+	raw, err := pidfd.SyscallConn()
+	if err != nil {
+		return true
+	}
+	return raw.Control(func(fd uintptr) { is = ended(int(fd)) }) != nil || is
 }
 
 // adoptExec takes up an exec'd process, or the memory of one.

@@ -148,6 +148,7 @@ func (c *container) freeze(run Container, freeze bool) error {
 		return err
 	}
 	c.paused = freeze
+	c.savePaused()
 	return nil
 }
 

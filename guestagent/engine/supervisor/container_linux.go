@@ -34,6 +34,7 @@ type container struct {
 	mu     sync.Mutex
 	phase  phase
 	paused bool
+	rec    record
 	run    Container
 	log    *logfile.Writer
 	execs  map[string]*process

@@ -25,10 +25,25 @@ func (c *container) recordPath() string {
 // save writes the record; a container whose record cannot be written runs on, it is only not found again.
 func (c *container) save(s *proto.Start) {
 	saved, err := c.run.Saved()
+	c.rec = record{
+		State: c.init.st, Starter: c.srv.starterIndex(s), Saved: saved,
+		Streams: s.Streams, Log: s.Log, Clock: startClock(c.init.st.Pid),
+	}
 	if err == nil {
-		err = c.write(&record{State: c.init.st, Starter: c.srv.starterIndex(s), Saved: saved, Streams: s.Streams, Log: s.Log, Clock: startClock(c.init.st.Pid)})
+		err = c.write(&c.rec)
 	}
 	if err != nil {
+		c.srv.log.Printf("container %s: its record: %v", c.id, err)
+	}
+}
+
+// savePaused notes whether the container is frozen.
+func (c *container) savePaused() {
+	c.rec.State.Status = proto.StatusRunning
+	if c.paused {
+		c.rec.State.Status = proto.StatusPaused
+	}
+	if err := c.write(&c.rec); err != nil {
 		c.srv.log.Printf("container %s: its record: %v", c.id, err)
 	}
 }

@@ -123,7 +123,11 @@ func (s capSet) apply() error {
 func lookPath(name string, env []string) (string, error) {
 	if strings.Contains(name, "/") {
 		if err := executable(name); err != nil {
-			return "", &failed{what: fmt.Sprintf("exec: %q: stat %s", name, name), err: err, exec: true}
+			what := fmt.Sprintf("exec: %q", name)
+			if err != unix.EACCES && err != unix.EISDIR { // as Go's exec.LookPath says it, and so runc
+				what += ": stat " + name
+			}
+			return "", &failed{what: what, err: err, exec: true}
 		}
 		return name, nil
 	}

@@ -152,14 +152,14 @@ func (c *Container) Destroy() error {
 	return c.cgroup.Destroy()
 }
 
-// Restore takes up a container that an earlier supervisor started.
+// Restore takes up a container that an earlier supervisor started; one that has ended since can be destroyed.
 func (l *Launcher) Restore(_ string, pid int, state []byte) (*Container, error) {
 	var sv saved
 	if err := json.Unmarshal(state, &sv); err != nil {
 		return nil, fmt.Errorf("taking up a container: %w", err)
 	}
 	init, err := pidfd(pid)
-	if err != nil {
+	if err != nil && !errors.Is(err, unix.ESRCH) {
 		return nil, err
 	}
 	res := &cgroups.Resources{}
