@@ -25,7 +25,7 @@ import (
 
 // bench is a supervisor at work, with a busybox root to start containers from.
 type bench struct {
-	t      *testing.T
+	t      testing.TB
 	way    string
 	layout paths.Layout
 	root   string
@@ -33,7 +33,7 @@ type bench struct {
 	events chan proto.Event
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: containers are made")
@@ -139,14 +139,14 @@ func (b *bench) killAll() {
 	}
 }
 
-type testLog struct{ t *testing.T }
+type testLog struct{ t testing.TB }
 
 func (l testLog) Write(p []byte) (int, error) {
 	l.t.Log(strings.TrimSpace(string(p)))
 	return len(p), nil
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -203,7 +203,7 @@ func (b *bench) attach(id, execID string, a proto.Attach) (*net.UnixConn, func()
 	return near, reader(b.t, near)
 }
 
-func pair(t *testing.T) (*net.UnixConn, *os.File) {
+func pair(t testing.TB) (*net.UnixConn, *os.File) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	must(t, err)
@@ -214,7 +214,7 @@ func pair(t *testing.T) (*net.UnixConn, *os.File) {
 	return c.(*net.UnixConn), os.NewFile(uintptr(fds[1]), "far")
 }
 
-func reader(t *testing.T, c net.Conn) func() string {
+func reader(t testing.TB, c net.Conn) func() string {
 	var buf bytes.Buffer
 	done := make(chan error, 1)
 	go func() { _, err := io.Copy(&buf, c); done <- err }()

@@ -64,7 +64,7 @@ func (b *bench) crash() {
 }
 
 // kill ends a process, which may be no child, and waits until it has ended.
-func kill(t *testing.T, pid int) {
+func kill(t testing.TB, pid int) {
 	t.Helper()
 	fd, err := unix.PidfdOpen(pid, 0)
 	must(t, err)

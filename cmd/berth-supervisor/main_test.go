@@ -229,3 +229,75 @@ func testNoDescriptorLeaks(t *testing.T, b *bench) {
 		}
 	}
 }
+
+func TestSignalsAndLimits(t *testing.T) { each(t, signalsAndLimits) }
+
+func signalsAndLimits(t *testing.T, b *bench) {
+	b.ok(b.start("c8", "sh", "-c", "trap 'exit 4' USR1; while :; do sleep 0.01; done"))
+	limit := int64(64 << 20)
+	b.ok(&proto.Request{Op: proto.OpUpdate, ID: "c8", Resources: &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}})
+	if stats := b.ok(&proto.Request{Op: proto.OpStats, ID: "c8"}).Stats; !bytes.Contains(stats, []byte("67108864")) {
+		t.Errorf("the limit is not in %s", stats)
+	}
+	if e := b.call(b.start("c8", "true")).Error; e == nil || e.Code != proto.CodeConflict {
+		t.Errorf("a second start: %+v", e)
+	}
+	if e := b.call(&proto.Request{Op: proto.OpRelease, ID: "c8"}).Error; e == nil || e.Code != proto.CodeConflict {
+		t.Errorf("release of a running one: %+v", e)
+	}
+	if e := b.call(&proto.Request{Op: proto.OpResize, ID: "c8"}).Error; e == nil || e.Code != proto.CodeConflict {
+		t.Errorf("resize without a terminal: %+v", e)
+	}
+	time.Sleep(50 * time.Millisecond) // for the trap
+	b.ok(&proto.Request{Op: proto.OpSignal, ID: "c8", Signal: int(unix.SIGUSR1)})
+	if st := b.exit("c8", ""); st.ExitCode != 4 {
+		t.Errorf("exit code %d", st.ExitCode)
+	}
+	b.ok(b.start("c8", "true")) // an exited one gives way
+	b.exit("c8", "")
+}
+
+func TestOutOfMemoryIsTold(t *testing.T) { each(t, outOfMemory) }
+
+func outOfMemory(t *testing.T, b *bench) {
+	req := b.start("c9", "tail", "-c", "200m", "/dev/zero")
+	limit := int64(48 << 20)
+	req.Start.Spec.Linux.Resources.Memory = &specs.LinuxMemory{Limit: &limit, Swap: &limit}
+	b.ok(req)
+	if st := b.exit("c9", ""); !st.OOMKilled || st.ExitCode != 137 {
+		t.Errorf("state %+v", st)
+	}
+}
+
+func TestUnknownThings(t *testing.T) { each(t, unknownThings) }
+
+func unknownThings(t *testing.T, b *bench) {
+	for _, op := range []proto.Op{proto.OpSignal, proto.OpExec, proto.OpPause, proto.OpPids, proto.OpRelease, proto.OpLogs} {
+		e := b.call(&proto.Request{Op: op, ID: "nobody", ExecID: "x", Exec: &proto.Exec{Process: &specs.Process{}}}).Error
+		if e == nil || e.Code != proto.CodeNotFound {
+			t.Errorf("%s: %+v", op, e)
+		}
+	}
+	if e := b.call(&proto.Request{Op: proto.OpStart, ID: "x"}).Error; e == nil || e.Code != proto.CodeInvalid {
+		t.Errorf("an empty start: %+v", e)
+	}
+	b.ok(b.start("c10", "sleep", "9"))
+	if e := b.call(&proto.Request{Op: "dance", ID: "c10"}).Error; e == nil || e.Code != proto.CodeUnsupported {
+		t.Errorf("an unknown call: %+v", e)
+	}
+}
+
+func BenchmarkRun(b *testing.B) {
+	for _, way := range ways {
+		b.Run(way, func(b *testing.B) {
+			s := newBench(b)
+			s.way = way
+			s.serve()
+			for i := 0; b.Loop(); i++ {
+				id := fmt.Sprintf("b%d", i)
+				s.ok(s.start(id, "true"))
+				s.exit(id, "")
+			}
+		})
+	}
+}
