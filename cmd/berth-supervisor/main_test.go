@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -44,7 +45,14 @@ func TestMain(m *testing.M) {
 	cmd.Env = append(os.Environ(), inNamespace+"=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	if cmd.Process != nil { // the parents of the cgroups that the tests made
+		left, _ := filepath.Glob(fmt.Sprintf("/sys/fs/cgroup/*/berth-test-%d", cmd.Process.Pid))
+		for _, dir := range append(left, fmt.Sprintf("/sys/fs/cgroup/berth-test-%d", cmd.Process.Pid)) {
+			os.Remove(dir)
+		}
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
