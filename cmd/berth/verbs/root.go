@@ -1,0 +1,107 @@
+// Package cli is the command line: the tree of verbs, and the one place where an error becomes a message and an exit
+// code. A verb is a file of a package of its noun.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/berthhq/berth/cmd/berth/verbs/container"
+	"github.com/berthhq/berth/cmd/berth/verbs/image"
+	"github.com/berthhq/berth/cmd/berth/verbs/network"
+	"github.com/berthhq/berth/cmd/berth/verbs/session"
+	"github.com/berthhq/berth/cmd/berth/verbs/system"
+	"github.com/berthhq/berth/cmd/berth/verbs/volume"
+	"github.com/berthhq/berth/internal/buildinfo"
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/spf13/cobra"
+)
+
+// Streams are the program's own.
+type Streams = session.Streams
+
+// Run is the whole program: it returns the exit code.
+func Run(ctx context.Context, args []string, streams Streams, getenv func(string) string) int {
+	s := session.New(streams, getenv)
+	root := newRoot(s)
+	root.SetArgs(args)
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	return report(s, root.ExecuteContext(ctx))
+}
+
+func newRoot(s *session.Session) *cobra.Command {
+	root := &cobra.Command{
+		Use: "berth", Short: "Run Linux containers", Version: buildinfo.Version(),
+		SilenceErrors: true, SilenceUsage: true, TraverseChildren: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return errdefs.Invalid("unknown command: berth %s", args[0]).WithHint("Run 'berth --help' for all commands.")
+			}
+			return nil
+		},
+		Run: func(c *cobra.Command, _ []string) { welcome(c.OutOrStdout()) },
+	}
+	root.SetVersionTemplate("berth version {{.Version}}\n")
+	f := root.Flags()
+	f.SetInterspersed(false)
+	f.StringVarP(&s.Host, "host", "H", "", "The engine's socket (unix:///path, tcp://host:port)")
+	f.StringVarP(&s.Context, "context", "c", "", "The docker context that names the engine")
+	root.PersistentFlags().Bool("help", false, "Print usage")
+	_ = root.PersistentFlags().MarkHidden("help")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &session.ExitError{Code: 125, Err: errdefs.Invalid("%w", err).WithHint("Run '%s --help' for its flags.", c.CommandPath())}
+	})
+	root.AddCommand(container.Verbs(s)...)
+	root.AddCommand(image.Verbs(s)...)
+	root.AddCommand(system.Verbs(s)...)
+	root.AddCommand(container.Group(s), image.Group(s), network.Group(s), volume.Group(s), system.Group(s))
+	return root
+}
+
+func welcome(w io.Writer) {
+	fmt.Fprint(w, `berth runs Linux containers.
+
+Begin with:
+  berth run -it --rm ubuntu            a shell in a new container
+  berth run -d -p 8080:80 nginx        a web server on http://localhost:8080
+  berth ps                             what runs
+
+All commands: berth --help. Of one: berth run --help.
+`)
+}
+
+// report prints an error: one line that says what failed and one that says what helps.
+func report(s *session.Session, err error) int {
+	if err == nil {
+		return 0
+	}
+	code := 1
+	var exit *session.ExitError
+	if errors.As(err, &exit) {
+		code = exit.Code
+		if exit.Err == nil {
+			return code
+		}
+	}
+	for _, line := range strings.Split(strings.TrimSpace(message(err)), "\n") {
+		fmt.Fprintln(s.Err, "berth:", line)
+	}
+	hint := errdefs.HintOf(err)
+	if hint == "" {
+		hint = s.Hint()
+	}
+	if hint != "" {
+		fmt.Fprintln(s.Err, hint)
+	}
+	return code
+}
+
+// message is an error's text without the words that the API client puts before it.
+func message(err error) string {
+	return strings.ReplaceAll(err.Error(), "Error response from daemon: ", "")
+}
