@@ -26,6 +26,10 @@ build: ## all programs, into ./bin
 	@echo "building berth-supervisor"
 	@CGO_ENABLED=1 $(GO) build -trimpath -tags '$(CGOTAGS)' -ldflags '$(LDFLAGS) -extldflags -static' -o $(BIN)/berth-supervisor ./cmd/berth-supervisor
 
+.PHONY: demo
+demo: ## build, start an engine, run a container with a published port, fetch its page, clean up
+	@bash scripts/demo.sh
+
 .PHONY: vet
 vet: ## go vet, with the tags of the supervisor
 	$(GO) vet -tags '$(CGOTAGS)' ./...
@@ -62,6 +66,11 @@ ci: ## what .ci/run calls: cross, lint, race
 	$(MAKE) cross
 	$(MAKE) lint
 	$(MAKE) race
+
+.PHONY: long
+long: build ## every long form: many repetitions under the race detector, each fuzz target for minutes
+	BERTH_LONG=1 $(GO) test -race -count=10 -p 1 -tags '$(CGOTAGS)' -timeout 180m ./guestagent/... ./cmd/...
+	$(MAKE) fuzz FUZZTIME=5m
 
 FUZZTIME ?= 10s
 .PHONY: fuzz
