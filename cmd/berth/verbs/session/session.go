@@ -75,7 +75,7 @@ func (s *Session) Client() (*client.Client, error) {
 	opts := []client.Opt{
 		client.WithHost("tcp://berth"), client.WithUserAgent("berth/" + buildinfo.Version()),
 		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) { return d.Dial(ctx) }),
-		client.WithResponseHook(func(r *http.Response) { s.hint = r.Header.Get(hintHeader) }),
+		client.WithHTTPResponseHook(func(r *http.Response) { s.hint = r.Header.Get(hintHeader) }),
 	}
 	if ep.IsOwn() {
 		opts = append(opts, client.WithAPIVersion(apiVersion)) // known: nothing to negotiate

@@ -27,7 +27,7 @@ func TestNoteStandsUntilTheSync(t *testing.T) {
 	}
 	n.Finish([]string{"a"})
 	n.Wait()
-	if b, err = os.ReadFile(file); err != nil {
+	if _, err := os.Stat(file); err != nil {
 		t.Fatalf("the note went while b is not synced: %v", err)
 	}
 	n.Finish([]string{"b"})
