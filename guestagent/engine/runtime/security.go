@@ -21,18 +21,40 @@ var defaultCaps = [...]string{
 	"CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE",
 }
 
-// allCaps are those that this kernel and this program both know.
-var allCaps = sync.OnceValue(func() []string {
+// knownCaps are those that this kernel and this program both know.
+var knownCaps = sync.OnceValue(func() []string {
 	list, err := capability.ListSupported()
 	if err != nil {
 		list = capability.ListKnown()
 	}
+	return capNames(list)
+})
+
+// allCaps are those that can be given at all: on a machine that is a container itself the engine may lack some.
+var allCaps = sync.OnceValue(func() []string {
+	own, err := capability.NewPid2(0)
+	if err == nil {
+		err = own.Load()
+	}
+	if err != nil {
+		return knownCaps()
+	}
+	var held []capability.Cap
+	for _, c := range capability.ListKnown() {
+		if own.Get(capability.PERMITTED, c) {
+			held = append(held, c)
+		}
+	}
+	return capNames(held)
+})
+
+func capNames(list []capability.Cap) []string {
 	out := make([]string, len(list))
 	for i, c := range list {
 		out[i] = "CAP_" + strings.ToUpper(c.String())
 	}
 	return out
-})
+}
 
 func normaliseCaps(what string, names []string) (list []string, all bool, err error) {
 	for _, n := range names {
@@ -44,7 +66,7 @@ func normaliseCaps(what string, names []string) (list []string, all bool, err er
 		if !strings.HasPrefix(c, "CAP_") {
 			c = "CAP_" + c
 		}
-		if !slices.Contains(allCaps(), c) {
+		if !slices.Contains(knownCaps(), c) {
 			return nil, false, errdefs.Invalid("invalid %s: unknown capability: \"%s\"", what, c)
 		}
 		list = append(list, c)

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/supervisor/park"
 	"github.com/opencontainers/cgroups"
@@ -17,6 +19,7 @@ import (
 	"github.com/opencontainers/cgroups/manager"
 	"github.com/opencontainers/runc/libcontainer/specconv"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // cgroup is a container's, made with the device rules of its kind before the container is known.
@@ -25,9 +28,12 @@ type cgroup struct {
 	defaults *cgroups.Resources
 }
 
+// idBytes is the length of a cgroup's name, before it is written in hexadecimal.
+const idBytes = 16
+
 // newCgroup names a cgroup below parent. It is created when a process is put into it.
 func newCgroup(parent string, rules []specs.LinuxDeviceCgroup) (*cgroup, error) {
-	var id [16]byte
+	var id [idBytes]byte
 	if _, err := rand.Read(id[:]); err != nil {
 		return nil, err
 	}
@@ -84,4 +90,23 @@ func resources(r *specs.LinuxResources) (*cgroups.Resources, error) {
 		return nil, fmt.Errorf("resources: %w", err)
 	}
 	return c.Resources, nil
+}
+
+// settled is how old a cgroup must be to be taken for abandoned: a younger one may be another engine's, about to be used.
+const settled = time.Minute
+
+// sweep removes the empty cgroups that processes parked by an earlier supervisor left when it was killed. One that has
+// a process in it cannot be removed (rmdir gives EBUSY).
+func sweep(parent string) {
+	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
+		list, err := filepath.Glob(filepath.Join(root, parent, strings.Repeat("[0-9a-f]", 2*idBytes)))
+		if err != nil {
+			return // the pattern is ours and well formed
+		}
+		for _, dir := range list {
+			if st, err := os.Stat(dir); err == nil && time.Since(st.ModTime()) > settled {
+				unix.Rmdir(dir)
+			}
+		}
+	}
 }

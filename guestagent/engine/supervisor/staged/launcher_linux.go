@@ -45,6 +45,7 @@ func New(cfg Config) (*Launcher, error) {
 	if err != nil {
 		return nil, err
 	}
+	sweep(cfg.Cgroup)
 	return &Launcher{cfg: cfg, program: program}, nil
 }
 
