@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/supervisor/park"
@@ -26,13 +27,21 @@ import (
 type cgroup struct {
 	cgroups.Manager
 	defaults *cgroups.Resources
+	setting  *sync.Mutex // shared by all: the library remembers file names of the machine without a lock
+}
+
+// set applies limits.
+func (c *cgroup) set(r *cgroups.Resources) error {
+	c.setting.Lock()
+	defer c.setting.Unlock()
+	return c.Manager.Set(r)
 }
 
 // idBytes is the length of a cgroup's name, before it is written in hexadecimal.
 const idBytes = 16
 
 // newCgroup names a cgroup below parent. It is created when a process is put into it.
-func newCgroup(parent string, rules []specs.LinuxDeviceCgroup) (*cgroup, error) {
+func newCgroup(parent string, rules []specs.LinuxDeviceCgroup, setting *sync.Mutex) (*cgroup, error) {
 	var id [idBytes]byte
 	if _, err := rand.Read(id[:]); err != nil {
 		return nil, err
@@ -45,7 +54,7 @@ func newCgroup(parent string, rules []specs.LinuxDeviceCgroup) (*cgroup, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &cgroup{Manager: m, defaults: r}, nil
+	return &cgroup{Manager: m, defaults: r, setting: setting}, nil
 }
 
 // Place creates the cgroup, sets the device rules and says how to get in.
@@ -53,7 +62,7 @@ func (c *cgroup) Place() (park.Place, error) {
 	if err := c.Apply(-1); err != nil {
 		return park.Place{}, err
 	}
-	if err := c.Set(c.defaults); err != nil {
+	if err := c.set(c.defaults); err != nil {
 		return park.Place{}, err
 	}
 	return c.place()

@@ -96,7 +96,7 @@ func (c *Container) Update(r *specs.LinuxResources) error {
 	} else {
 		c.cgroup.defaults.Devices = res.Devices
 	}
-	return c.cgroup.Set(res)
+	return c.cgroup.set(res)
 }
 
 // Pids are all processes of the container, in our pid namespace.
@@ -168,5 +168,5 @@ func (l *Launcher) Restore(_ string, pid int, state []byte) (*Container, error) 
 		init.Close()
 		return nil, fmt.Errorf("taking up the cgroup of a container: %w", err)
 	}
-	return &Container{pid: pid, cgroup: &cgroup{Manager: m, defaults: res}, launcher: l, filter: sv.Filter, init: init}, nil
+	return &Container{pid: pid, cgroup: &cgroup{Manager: m, defaults: res, setting: &l.setting}, launcher: l, filter: sv.Filter, init: init}, nil
 }

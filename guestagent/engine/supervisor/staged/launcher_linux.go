@@ -34,6 +34,8 @@ type Launcher struct {
 	program *os.File
 	filters filter.Cache
 
+	setting sync.Mutex // of limits, see cgroup
+
 	mu   sync.Mutex
 	pool *park.Pool // of the kind asked for last
 	key  string
@@ -82,7 +84,7 @@ func (l *Launcher) poolFor(k kind) *park.Pool {
 	p := park.NewPool(park.Config{
 		Program: l.program, Anchor: l.cfg.Anchor, Size: size, Mounts: k.Mounts, CgroupNS: k.CgroupNS,
 		NewCgroup: func() (park.Cgroup, error) {
-			c, err := newCgroup(l.cfg.Cgroup, k.Devices)
+			c, err := newCgroup(l.cfg.Cgroup, k.Devices, &l.setting)
 			if err != nil {
 				return nil, err
 			}
