@@ -1,13 +1,14 @@
-// Command berth is the command line of the container engine berth. It is glue: everything is in cmd/berth/cli.
+// Command berth runs containers: a command line for berth's engine, and for every other that speaks the Docker Engine
+// API.
 package main
 
 import (
 	"context"
 	"os"
 
-	"github.com/berthhq/berth/cmd/berth/cli"
+	cli "github.com/berthhq/berth/cmd/berth/verbs"
 )
 
 func main() {
-	os.Exit(cli.Run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+	os.Exit(cli.Run(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Getenv))
 }
