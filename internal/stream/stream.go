@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/term"
 )
 
@@ -114,16 +113,4 @@ func (s Session) receive(peer Peer) error {
 		return err
 	}
 	return Demux(s.Out, s.Err, peer)
-}
-
-// Demux splits docker's framed output into stdout and stderr; a nil writer's part is thrown away.
-func Demux(out, errOut io.Writer, from io.Reader) error {
-	if out == nil {
-		out = io.Discard
-	}
-	if errOut == nil {
-		errOut = io.Discard
-	}
-	_, err := stdcopy.StdCopy(out, errOut, from)
-	return err
 }
