@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/berthhq/berth/guestagent/engine/image"
-	"github.com/berthhq/berth/guestagent/engine/logs/logfile"
 	"github.com/berthhq/berth/guestagent/engine/network"
 	"github.com/berthhq/berth/guestagent/engine/runtime"
 	"github.com/berthhq/berth/internal/paths"
@@ -59,11 +58,6 @@ type Store interface {
 // Publisher tells the world what happened (package events).
 type Publisher interface {
 	Publish(typ, action, id string, attrs map[string]string)
-}
-
-// Logs reads a container's log (package logs).
-type Logs interface {
-	Replay(ctx context.Context, cfg logfile.Config, each func(logfile.Entry) error) error
 }
 
 // Defaults are the engine's settings for containers that ask for nothing else.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"syscall"
-	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/network"
 	"github.com/berthhq/berth/guestagent/engine/runtime"
@@ -58,8 +57,11 @@ func (s *Service) start(ctx context.Context, e *entry) error {
 	}
 	code := startCode(err)
 	s.change(e, func(r *Record) {
-		r.State.turn(container.StateExited)
-		r.State.ExitCode, r.State.Error, r.State.FinishedAt = code, err.Error(), time.Now().UTC()
+		// As docker: one that never ran stays created; one that the policy was to start again is at its end.
+		if r.State.Status == container.StateRestarting {
+			r.State.turn(container.StateExited)
+		}
+		r.State.ExitCode, r.State.Error = code, err.Error()
 	})
 	if r.Host.AutoRemove {
 		s.remove(ctx, e, true)
