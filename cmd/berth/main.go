@@ -6,7 +6,7 @@ import (
 	"context"
 	"os"
 
-	cli "github.com/berthhq/berth/cmd/berth/verbs"
+	"github.com/berthhq/berth/cmd/berth/cli"
 )
 
 func main() {

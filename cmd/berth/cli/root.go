@@ -1,101 +1,107 @@
+// Package cli is the command line: the tree of verbs, and the one place where an error becomes a message and an exit
+// code. A verb is a file of a package of its noun.
 package cli
 
 import (
-	"slices"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
 
-	"github.com/spf13/cobra"
-
-	"github.com/berthhq/berth/cmd/berth/cli/completion"
 	"github.com/berthhq/berth/cmd/berth/cli/container"
 	"github.com/berthhq/berth/cmd/berth/cli/image"
+	"github.com/berthhq/berth/cmd/berth/cli/network"
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/berthhq/berth/cmd/berth/cli/system"
+	"github.com/berthhq/berth/cmd/berth/cli/volume"
 	"github.com/berthhq/berth/internal/buildinfo"
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/spf13/cobra"
 )
 
-// constructor makes one verb.
-type constructor func(*session.Session) *cobra.Command
+// Streams are the program's own.
+type Streams = session.Streams
 
-// verb is one name of the top level.
-type verb struct {
-	names []string // the name and its aliases
-	group string
-	build constructor
+// Run is the whole program: it returns the exit code.
+func Run(ctx context.Context, args []string, streams Streams, getenv func(string) string) int {
+	s := session.New(streams, getenv)
+	root := newRoot(s)
+	root.SetArgs(args)
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	return report(s, root.ExecuteContext(ctx))
 }
 
-// The groups of the help.
-const (
-	groupCommon     = "common"
-	groupManagement = "management"
-	groupMore       = "more"
-)
-
-func verbs() []verb {
-	return []verb{
-		{[]string{"run"}, groupCommon, container.NewRun},
-		{[]string{"exec"}, groupCommon, container.NewExec},
-		{[]string{"ps"}, groupCommon, container.NewPs},
-		{[]string{"pull"}, groupCommon, image.NewPull},
-		{[]string{"push"}, groupCommon, image.NewPush},
-		{[]string{"images"}, groupCommon, image.NewImages},
-		{[]string{"logs"}, groupCommon, container.NewLogs},
-		{[]string{"version"}, groupCommon, system.NewVersion},
-
-		{[]string{"attach"}, groupMore, container.NewAttach},
-		{[]string{"create"}, groupMore, container.NewCreate},
-		{[]string{"kill"}, groupMore, container.NewKill},
-		{[]string{"pause"}, groupMore, container.NewPause},
-		{[]string{"rename"}, groupMore, container.NewRename},
-		{[]string{"restart"}, groupMore, container.NewRestart},
-		{[]string{"rm"}, groupMore, container.NewRm},
-		{[]string{"rmi"}, groupMore, image.NewRmi},
-		{[]string{"start"}, groupMore, container.NewStart},
-		{[]string{"stop"}, groupMore, container.NewStop},
-		{[]string{"tag"}, groupMore, image.NewTag},
-		{[]string{"unpause"}, groupMore, container.NewUnpause},
-		{[]string{"wait"}, groupMore, container.NewWait},
-	}
-}
-
-// newRoot makes the tree. Only the verb that the line names is built; all of them where it names none (help,
-// completion of a verb's name, a mistyped one).
-func newRoot(s *session.Session, args []string) *cobra.Command {
+func newRoot(s *session.Session) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "berth [OPTIONS] COMMAND",
-		Short:         "A container engine: images, containers, networks and volumes",
-		Version:       buildinfo.Version() + ", build " + buildinfo.Commit(),
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		RunE:          func(*cobra.Command, []string) error { return welcome(s) },
-		Args:          cobra.NoArgs,
+		Use: "berth", Short: "Run Linux containers", Version: buildinfo.Version(),
+		SilenceErrors: true, SilenceUsage: true, TraverseChildren: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return errdefs.Invalid("unknown command: berth %s", args[0]).WithHint("Run 'berth --help' for all commands.")
+			}
+			return nil
+		},
+		Run: func(c *cobra.Command, _ []string) { welcome(c.OutOrStdout()) },
 	}
 	root.SetVersionTemplate("berth version {{.Version}}\n")
-	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &session.ExitError{Code: flagCode(cmd), Err: err, Help: cmd.CommandPath()}
+	f := root.Flags()
+	f.SetInterspersed(false)
+	f.StringVarP(&s.Host, "host", "H", "", "The engine's socket (unix:///path, tcp://host:port)")
+	f.StringVarP(&s.Context, "context", "c", "", "The docker context that names the engine")
+	root.PersistentFlags().Bool("help", false, "Print usage")
+	_ = root.PersistentFlags().MarkHidden("help")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &session.ExitError{Code: 125, Err: errdefs.Invalid("%w", err).WithHint("Run '%s --help' for its flags.", c.CommandPath())}
 	})
-	fs := root.PersistentFlags()
-	root.Flags().SetInterspersed(false)
-	fs.StringVarP(&s.Host, "host", "H", "", "Engine to talk to (unix:///path, tcp://host:port)")
-	root.Flags().StringVarP(&s.Context, "context", "c", "", "Docker context that names the engine")
-	root.Flags().BoolP("version", "v", false, "Print version information and quit")
-	root.AddGroup(&cobra.Group{ID: groupCommon, Title: "Common Commands:"},
-		&cobra.Group{ID: groupManagement, Title: "Management Commands:"}, &cobra.Group{ID: groupMore, Title: "Commands:"})
-	all := verbs()
-	named := slices.DeleteFunc(slices.Clone(all), func(v verb) bool {
-		return !slices.ContainsFunc(v.names, func(n string) bool { return slices.Contains(args, n) })
-	})
-	if len(named) == 0 {
-		named = all
-	}
-	for _, v := range named {
-		cmd := v.build(s)
-		cmd.GroupID = v.group
-		root.AddCommand(cmd)
-	}
-	root.ValidArgsFunction = completion.None()
+	root.AddCommand(container.Verbs(s)...)
+	root.AddCommand(image.Verbs(s)...)
+	root.AddCommand(system.Verbs(s)...)
+	root.AddCommand(container.Group(s), image.Group(s), network.Group(s), volume.Group(s), system.Group(s))
 	return root
 }
 
-// flagCode is docker's exit code of a wrong flag.
-func flagCode(*cobra.Command) int { return session.CodeEngine }
+func welcome(w io.Writer) {
+	fmt.Fprint(w, `berth runs Linux containers.
+
+Begin with:
+  berth run -it --rm ubuntu            a shell in a new container
+  berth run -d -p 8080:80 nginx        a web server on http://localhost:8080
+  berth ps                             what runs
+
+All commands: berth --help. Of one: berth run --help.
+`)
+}
+
+// report prints an error: one line that says what failed and one that says what helps.
+func report(s *session.Session, err error) int {
+	if err == nil {
+		return 0
+	}
+	code := 1
+	var exit *session.ExitError
+	if errors.As(err, &exit) {
+		code = exit.Code
+		if exit.Err == nil {
+			return code
+		}
+	}
+	for _, line := range strings.Split(strings.TrimSpace(message(err)), "\n") {
+		fmt.Fprintln(s.Err, "berth:", line)
+	}
+	hint := errdefs.HintOf(err)
+	if hint == "" {
+		hint = s.Hint()
+	}
+	if hint != "" {
+		fmt.Fprintln(s.Err, hint)
+	}
+	return code
+}
+
+// message is an error's text without the words that the API client puts before it.
+func message(err error) string {
+	return strings.ReplaceAll(err.Error(), "Error response from daemon: ", "")
+}

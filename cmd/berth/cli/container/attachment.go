@@ -1,132 +1,190 @@
 package container
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net"
-	"runtime"
-	"sync"
-
-	"github.com/moby/moby/client"
+	"time"
 
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/berthhq/berth/internal/stream"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	"github.com/moby/term"
 )
 
-// attachment is the terminal, or the pipes, of this process joined to a hijacked connection.
+// attachment is a person's streams joined with those of a container, from before its start to its end.
 type attachment struct {
-	done    chan error // the result of the copying, once
-	cancel  context.CancelFunc
-	restore func() // gives the terminal back; more than one call is well
-	conn    client.HijackedResponse
+	s                     *session.Session
+	cl                    *client.Client
+	id                    string
+	tty                   bool
+	stdin, stdout, stderr bool
+	keys                  string
+	sigProxy              bool
 }
 
-// streamsWanted says what is carried.
-type streamsWanted struct {
-	stdin, stdout, stderr, tty bool
-	detachKeys                 string
+// run attaches, calls begin, carries the streams and returns the container's exit code as an error. A person who
+// detaches ends it with no error.
+func (a *attachment) run(ctx context.Context, begin func() error, removed bool) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	resp, err := a.cl.ContainerAttach(ctx, a.id, client.ContainerAttachOptions{
+		Stream: true, Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr, DetachKeys: a.keys,
+	})
+	if err != nil {
+		return err
+	}
+	defer resp.Close()
+	cond := container.WaitConditionNextExit
+	if removed {
+		cond = container.WaitConditionRemoved
+	}
+	wait := a.cl.ContainerWait(ctx, a.id, client.ContainerWaitOptions{Condition: cond})
+	if err := begin(); err != nil {
+		return err
+	}
+	restore := a.raw()
+	defer restore()
+	if a.sigProxy && !a.tty {
+		defer forwardSignals(ctx, a.cl, a.id)()
+	}
+	if a.tty {
+		defer followSize(a.s, func(h, w uint) {
+			a.cl.ContainerResize(ctx, a.id, client.ContainerResizeOptions{Height: h, Width: w})
+		})()
+	}
+	err = a.copy(ctx, &resp.HijackedResponse)
+	restore()
+	if errors.Is(err, stream.ErrDetached) {
+		return nil
+	}
+	return a.exit(ctx, wait)
 }
 
-// peer makes a hijacked response a stream.Peer: reads must go through its buffer.
-type peer struct {
-	net.Conn
-	r *bufio.Reader
-	h client.HijackedResponse
-}
-
-func (p peer) Read(b []byte) (int, error) { return p.r.Read(b) }
-
-func (p peer) CloseWrite() error { return p.h.CloseWrite() }
-
-// join begins to copy. A terminal is put into raw mode where the container has one and input is attached.
-func join(ctx context.Context, s *session.Session, conn client.HijackedResponse, w streamsWanted) (*attachment, error) {
-	a := &attachment{done: make(chan error, 1), restore: func() {}, conn: conn}
-	if w.stdin && w.tty {
-		if err := rawTerminal(s); err != nil {
-			conn.Close()
-			return nil, err
+// copy carries the streams until the output ends.
+func (a *attachment) copy(ctx context.Context, conn *client.HijackedResponse) error {
+	sess := stream.Session{TTY: a.tty, DetachKeys: a.keys}
+	if a.stdin {
+		sess.In = a.s.In
+	}
+	if a.stdout {
+		sess.Out = a.s.Out
+	}
+	if a.stderr {
+		sess.Err = a.s.Err
+		if a.tty {
+			sess.Err = a.s.Out
 		}
-		a.restore = sync.OnceFunc(func() {
-			s.In.RestoreTerminal()
-			s.Out.RestoreTerminal()
-		})
 	}
-	st := stream.Session{TTY: w.tty, DetachKeys: w.detachKeys}
-	if w.stdin {
-		st.In = s.In
+	if !a.stdout && !a.stderr {
+		sess.Out = io.Discard
 	}
-	if w.stdout {
-		st.Out = s.Out
-	}
-	if w.stderr {
-		st.Err = s.Err
-		if w.tty {
-			st.Err = s.Out
-		}
-	}
-	ctx, a.cancel = context.WithCancel(ctx)
-	go func() {
-		err := st.Copy(ctx, peer{conn.Conn, conn.Reader, conn})
-		a.restore() // as soon as the connection ends, so that what is printed next is printed well
-		a.done <- err
-	}()
-	return a, nil
+	return sess.Copy(ctx, peer{conn})
 }
 
-func rawTerminal(s *session.Session) error {
-	if err := s.In.SetRawTerminal(); err != nil {
-		return fmt.Errorf("setting the terminal to raw mode: %w", err)
+// exit waits for the container's end.
+func (a *attachment) exit(ctx context.Context, wait client.ContainerWaitResult) error {
+	select {
+	case r := <-wait.Result:
+		if r.StatusCode != 0 {
+			return &session.ExitError{Code: int(r.StatusCode)}
+		}
+		return nil
+	case err := <-wait.Error:
+		// The engine may have been restarted under us: what it says of the container now counts.
+		info, ierr := a.cl.ContainerInspect(ctx, a.id, client.ContainerInspectOptions{})
+		if ierr == nil && info.Container.State != nil && !info.Container.State.Running {
+			if code := info.Container.State.ExitCode; code != 0 {
+				return &session.ExitError{Code: code}
+			}
+			return nil
+		}
+		return err
 	}
-	if err := s.Out.SetRawTerminal(); err != nil {
-		s.In.RestoreTerminal()
-		return fmt.Errorf("setting the terminal to raw mode: %w", err)
+}
+
+// raw puts the terminal into raw mode where keys are the container's; the function it gives may be called twice.
+func (a *attachment) raw() (restore func()) {
+	fd, ok := a.s.InTerminal()
+	if !a.tty || !a.stdin || !ok {
+		return func() {}
+	}
+	state, err := term.SetRawTerminal(fd)
+	if err != nil {
+		return func() {}
+	}
+	done := false
+	return func() {
+		if !done {
+			done = true
+			term.RestoreTerminal(fd, state)
+		}
+	}
+}
+
+// peer is a hijacked connection as package stream wants it.
+type peer struct{ h *client.HijackedResponse }
+
+func (p peer) Read(b []byte) (int, error)  { return p.h.Reader.Read(b) }
+func (p peer) Write(b []byte) (int, error) { return p.h.Conn.Write(b) }
+func (p peer) CloseWrite() error {
+	if c, ok := p.h.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
 	}
 	return nil
 }
 
-// close ends the copying and gives the terminal back.
-func (a *attachment) close() {
-	a.cancel()
-	a.restore()
-	a.conn.Close()
-}
-
-// ended turns the result of the copying into what the command returns: nil where the person detached. A connection
-// that breaks in the middle counts as its end: what the container's state is, the engine says.
-func ended(err error) (detached bool, _ error) {
-	switch {
-	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return false, nil
-	case errors.Is(err, stream.ErrDetached):
-		return true, nil
+// followSize tells of the terminal's size now and whenever it changes. It returns a function that ends it.
+func followSize(s *session.Session, tell func(height, width uint)) (stop func()) {
+	fd, ok := s.OutTerminal()
+	if !ok {
+		return func() {}
 	}
-	return false, err
-}
-
-// watchSize keeps the size of the container's terminal that of this one, until ctx ends.
-func watchSize(ctx context.Context, s *session.Session, resize func(context.Context, client.ContainerResizeOptions) error) {
-	if !s.Out.IsTerminal() {
-		return
+	var last term.Winsize
+	look := func() {
+		ws, err := term.GetWinsize(fd)
+		if err == nil && *ws != last && ws.Height > 0 {
+			last = *ws
+			tell(uint(ws.Height), uint(ws.Width))
+		}
 	}
-	changed := sizeChanges(ctx)
+	look()
+	changed, end := sizeChanges()
+	done := make(chan struct{})
 	go func() {
-		var height, width uint
 		for {
-			h, w := s.Out.GetTtySize()
-			if (h != height || w != width) && (h != 0 || w != 0) {
-				// The process may not have its terminal yet: the next change, or docker's own retry, tells it.
-				if resize(ctx, client.ContainerResizeOptions{Height: h, Width: w}) == nil || runtime.GOOS == "windows" {
-					height, width = h, w
-				}
-			}
 			select {
-			case <-ctx.Done():
-				return
 			case <-changed:
+				look()
+			case <-done:
+				return
 			}
 		}
 	}()
+	return func() { end(); close(done) }
+}
+
+// forwardSignals passes signals on to the container. A second interrupt within a moment is the person's own wish to
+// leave; the first is the container's.
+func forwardSignals(ctx context.Context, cl *client.Client, id string) (stop func()) {
+	sigs, end := proxied()
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case sig := <-sigs:
+				name := signalName(sig)
+				if name == "" {
+					continue
+				}
+				kctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+				cl.ContainerKill(kctx, id, client.ContainerKillOptions{Signal: name})
+				cancel()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { end(); close(done) }
 }

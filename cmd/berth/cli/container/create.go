@@ -3,44 +3,125 @@ package container
 import (
 	"context"
 	"fmt"
+	"os"
+	"strings"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
-	"github.com/berthhq/berth/cmd/berth/cli/completion"
+	"github.com/berthhq/berth/cmd/berth/cli/image"
+	"github.com/berthhq/berth/cmd/berth/cli/runflags"
 	"github.com/berthhq/berth/cmd/berth/cli/session"
+	"github.com/berthhq/berth/internal/errdefs"
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
+	"github.com/moby/moby/client"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/spf13/cobra"
 )
 
-// NewCreate is the verb create.
-func NewCreate(s *session.Session) *cobra.Command {
-	var o createOptions
-	cmd := &cobra.Command{
-		Use:               "create [OPTIONS] IMAGE [COMMAND] [ARG...]",
-		Short:             "Create a new container",
-		Args:              session.MinArgs(1),
-		ValidArgsFunction: completion.First(completion.Images(s)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return runCreate(cmd.Context(), s, &o, cmd.Flags(), args)
-		},
+func newCreate(s *session.Session) *cobra.Command {
+	var quiet bool
+	c := &cobra.Command{Use: "create [OPTIONS] IMAGE [COMMAND] [ARG...]", Short: "Create a new container", Args: cobra.MinimumNArgs(1),
+		ValidArgsFunction: image.Complete(s)}
+	f := c.Flags()
+	f.SetInterspersed(false)
+	flags := runflags.New(f)
+	f.BoolVarP(&quiet, "quiet", "q", false, "Suppress the pull output")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		spec, err := flags.Build(f, args[0], args[1:])
+		if err != nil {
+			return failed125(err)
+		}
+		id, err := create(c.Context(), s, flags, spec, quiet)
+		if err != nil {
+			return failed125(err)
+		}
+		_, err = fmt.Fprintln(s.Out, id)
+		return err
 	}
-	o.add(cmd, s)
-	completeRunFlags(cmd, s)
-	return cmd
+	return c
 }
 
-func runCreate(ctx context.Context, s *session.Session, o *createOptions, fs *pflag.FlagSet, args []string) error {
-	api, err := s.API()
+// failed125 marks a failure of ours, or of the engine, as opposed to the container's own (docker's exit codes).
+func failed125(err error) error { return &session.ExitError{Code: 125, Err: err} }
+
+// create makes a container, and gets its image where it is missing and may be pulled.
+func create(ctx context.Context, s *session.Session, flags *runflags.Flags, spec *runflags.Spec, quiet bool) (id string, err error) {
+	cl, err := s.Client()
 	if err != nil {
-		return err
+		return "", err
 	}
-	spec, err := o.spec(s, api, fs, args)
+	platform, err := platformOf(flags.Platform)
 	if err != nil {
-		return &session.ExitError{Code: session.CodeEngine, Err: err, Help: "berth create"}
+		return "", err
 	}
-	id, err := o.create(ctx, s, api, spec)
+	cid, err := openCIDFile(flags.CIDFile)
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = fmt.Fprintln(s.Out, id)
-	return err
+	if cid != nil {
+		defer func() {
+			cid.Close()
+			if err != nil {
+				os.Remove(flags.CIDFile)
+			}
+		}()
+	}
+	pull := func() error { return image.Pull(ctx, s, spec.Config.Image, flags.Platform, quiet, s.Err) }
+	switch flags.Pull {
+	case "always":
+		if err := pull(); err != nil {
+			return "", err
+		}
+	case "missing", "never":
+	default:
+		return "", errdefs.Invalid("invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"", flags.Pull)
+	}
+	opts := client.ContainerCreateOptions{Config: spec.Config, HostConfig: spec.Host, NetworkingConfig: spec.Network, Platform: platform, Name: flags.Name}
+	resp, err := cl.ContainerCreate(ctx, opts)
+	if cerrdefs.IsNotFound(err) && flags.Pull == "missing" && strings.Contains(err.Error(), "No such image") {
+		if !quiet {
+			fmt.Fprintf(s.Err, "Unable to find image '%s' locally\n", image.Familiar(spec.Config.Image))
+		}
+		if err := pull(); err != nil {
+			return "", err
+		}
+		resp, err = cl.ContainerCreate(ctx, opts)
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, w := range resp.Warnings {
+		fmt.Fprintln(s.Err, "WARNING:", w)
+	}
+	if cid != nil {
+		if _, err := cid.WriteString(resp.ID); err != nil {
+			return "", errdefs.System("failed to write the container ID to the file %s: %w", flags.CIDFile, err)
+		}
+	}
+	return resp.ID, nil
+}
+
+func platformOf(p string) (*ocispec.Platform, error) {
+	if p == "" {
+		return nil, nil
+	}
+	parsed, err := platforms.Parse(p)
+	if err != nil {
+		return nil, errdefs.Invalid("invalid platform %q: %w", p, err)
+	}
+	return &parsed, nil
+}
+
+// openCIDFile makes the file for the container's ID; one that exists is somebody's.
+func openCIDFile(path string) (*os.File, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if os.IsExist(err) {
+		return nil, errdefs.Invalid("container ID file found, make sure the other container isn't running or delete %s", path)
+	}
+	if err != nil {
+		return nil, errdefs.Invalid("failed to create the container ID file: %w", err)
+	}
+	return f, nil
 }

@@ -3,134 +3,107 @@ package container
 import (
 	"context"
 	"errors"
+	"fmt"
 
+	"github.com/berthhq/berth/cmd/berth/cli/session"
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/berthhq/berth/internal/stream"
 	"github.com/docker/cli/opts"
 	"github.com/moby/moby/client"
+	"github.com/moby/term"
 	"github.com/spf13/cobra"
-
-	"github.com/berthhq/berth/cmd/berth/cli/completion"
-	"github.com/berthhq/berth/cmd/berth/cli/session"
-	"github.com/berthhq/berth/internal/stream"
 )
 
 type execOptions struct {
-	detachKeys, user, workdir            string
-	interactive, tty, detach, privileged bool
-	env, envFile                         opts.ListOpts
+	client.ExecCreateOptions
+	detach       bool
+	interactive  bool
+	env, envFile opts.ListOpts
 }
 
-// NewExec is the verb exec.
-func NewExec(s *session.Session) *cobra.Command {
+func newExec(s *session.Session) *cobra.Command {
 	o := execOptions{env: opts.NewListOpts(opts.ValidateEnv), envFile: opts.NewListOpts(nil)}
-	cmd := &cobra.Command{
-		Use:               "exec [OPTIONS] CONTAINER COMMAND [ARG...]",
-		Short:             "Execute a command in a running container",
-		Args:              session.MinArgs(2),
-		ValidArgsFunction: completion.First(completion.Running(s)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return runExec(cmd.Context(), s, &o, args[0], args[1:])
-		},
-	}
-	fs := cmd.Flags()
-	fs.SetInterspersed(false)
-	fs.StringVar(&o.detachKeys, "detach-keys", "", "Override the key sequence for detaching a container")
-	fs.BoolVarP(&o.interactive, "interactive", "i", false, "Keep STDIN open even if not attached")
-	fs.BoolVarP(&o.tty, "tty", "t", false, "Allocate a pseudo-TTY")
-	fs.BoolVarP(&o.detach, "detach", "d", false, "Detached mode: run command in the background")
-	fs.StringVarP(&o.user, "user", "u", "", `Username or UID (format: "<name|uid>[:<group|gid>]")`)
-	fs.BoolVar(&o.privileged, "privileged", false, "Give extended privileges to the command")
-	fs.VarP(&o.env, "env", "e", "Set environment variables")
-	fs.Var(&o.envFile, "env-file", "Read in a file of environment variables")
-	fs.StringVarP(&o.workdir, "workdir", "w", "", "Working directory inside the container")
-	if err := cmd.RegisterFlagCompletionFunc("env", completion.EnvNames()); err != nil {
-		panic(err) // a flag that this program itself declares
-	}
-	return cmd
+	c := &cobra.Command{Use: "exec [OPTIONS] CONTAINER COMMAND [ARG...]", Short: "Execute a command in a running container", Args: cobra.MinimumNArgs(2),
+		ValidArgsFunction: complete(s, false),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Cmd = args[1:]
+			return runExec(c.Context(), s, &o, args[0])
+		}}
+	f := c.Flags()
+	f.SetInterspersed(false)
+	f.BoolVarP(&o.detach, "detach", "d", false, "Detached mode: run command in the background")
+	f.StringVar(&o.DetachKeys, "detach-keys", "", "Override the key sequence for detaching a container")
+	f.VarP(&o.env, "env", "e", "Set environment variables")
+	f.Var(&o.envFile, "env-file", "Read in a file of environment variables")
+	f.BoolVarP(&o.interactive, "interactive", "i", false, "Keep STDIN open even if not attached")
+	f.BoolVar(&o.Privileged, "privileged", false, "Give extended privileges to the command")
+	f.BoolVarP(&o.TTY, "tty", "t", false, "Allocate a pseudo-TTY")
+	f.StringVarP(&o.User, "user", "u", "", "Username or UID (format: \"<name|uid>[:<group|gid>]\")")
+	f.StringVarP(&o.WorkingDir, "workdir", "w", "", "Working directory inside the container")
+	return c
 }
 
-func (o *execOptions) request(s *session.Session, command []string) (client.ExecCreateOptions, error) {
-	env, err := opts.ReadKVEnvStrings(o.envFile.GetSlice(), o.env.GetSlice())
-	if err != nil {
-		return client.ExecCreateOptions{}, err
+func runExec(ctx context.Context, s *session.Session, o *execOptions, name string) (err error) {
+	if o.Env, err = opts.ReadKVEnvStrings(o.envFile.GetSlice(), o.env.GetSlice()); err != nil {
+		return errdefs.Invalid("%w", err)
 	}
-	r := client.ExecCreateOptions{
-		User: o.user, Privileged: o.privileged, TTY: o.tty, Env: env, WorkingDir: o.workdir, Cmd: command,
-		AttachStdin: o.interactive && !o.detach, AttachStdout: !o.detach, AttachStderr: !o.detach,
-		DetachKeys: keysOf(s, o.detachKeys),
+	if _, ok := s.InTerminal(); o.TTY && o.interactive && !ok && !o.detach {
+		return errdefs.Invalid("cannot attach stdin to a TTY-enabled container because stdin is not a terminal").
+			WithHint("Leave -t out where input comes from a pipe or a file.")
 	}
-	if o.tty {
-		r.ConsoleSize.Height, r.ConsoleSize.Width = s.Out.GetTtySize()
-	}
-	return r, nil
-}
-
-func runExec(ctx context.Context, s *session.Session, o *execOptions, name string, command []string) error {
-	if err := stream.CheckDetachKeys(o.detachKeys); err != nil {
-		return err
-	}
-	req, err := o.request(s, command)
+	cl, err := s.Client()
 	if err != nil {
 		return err
 	}
-	if err := s.In.CheckTty(req.AttachStdin, req.TTY); err != nil {
-		return err
+	if !o.detach {
+		o.AttachStdin, o.AttachStdout, o.AttachStderr = o.interactive, true, true
 	}
-	api, err := s.API()
+	size := client.ConsoleSize{}
+	if fd, ok := s.OutTerminal(); ok && o.TTY {
+		if ws, err := term.GetWinsize(fd); err == nil {
+			size = client.ConsoleSize{Height: uint(ws.Height), Width: uint(ws.Width)}
+			o.ConsoleSize = size
+		}
+	}
+	made, err := cl.ExecCreate(ctx, name, o.ExecCreateOptions)
 	if err != nil {
 		return err
-	}
-	created, err := api.ExecCreate(ctx, name, req)
-	if err != nil {
-		return err
-	}
-	if created.ID == "" {
-		return errors.New("exec ID empty")
 	}
 	if o.detach {
-		_, err := api.ExecStart(ctx, created.ID, client.ExecStartOptions{Detach: true, TTY: req.TTY, ConsoleSize: req.ConsoleSize})
-		return execFailed(err)
+		_, err := cl.ExecStart(ctx, made.ID, client.ExecStartOptions{Detach: true, TTY: o.TTY})
+		return err
 	}
-	return execAttached(ctx, s, api, created.ID, req)
-}
-
-func execAttached(ctx context.Context, s *session.Session, api client.APIClient, id string, req client.ExecCreateOptions) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	conn, err := api.ExecAttach(ctx, id, client.ExecAttachOptions{TTY: req.TTY, ConsoleSize: req.ConsoleSize})
-	if err != nil {
-		return execFailed(err)
-	}
-	att, err := join(ctx, s, conn.HijackedResponse, streamsWanted{
-		stdin: req.AttachStdin, stdout: req.AttachStdout, stderr: req.AttachStderr, tty: req.TTY, detachKeys: req.DetachKeys,
-	})
+	resp, err := cl.ExecAttach(ctx, made.ID, client.ExecAttachOptions{TTY: o.TTY, ConsoleSize: size})
 	if err != nil {
 		return err
 	}
-	defer att.close()
-	if req.TTY && s.In.IsTerminal() {
-		watchSize(ctx, s, func(ctx context.Context, size client.ContainerResizeOptions) error {
-			_, err := api.ExecResize(ctx, id, client.ExecResizeOptions(size))
-			return err
-		})
+	defer resp.Close()
+	a := &attachment{s: s, cl: cl, tty: o.TTY, stdin: o.interactive, stdout: true, stderr: true, keys: o.DetachKeys}
+	restore := a.raw()
+	defer restore()
+	if o.TTY {
+		defer followSize(s, func(h, w uint) {
+			cl.ExecResize(ctx, made.ID, client.ExecResizeOptions{Height: h, Width: w})
+		})()
 	}
-	if detached, err := ended(<-att.done); detached || err != nil {
-		return err
-	}
-	ins, err := api.ExecInspect(ctx, id, client.ExecInspectOptions{})
-	if err != nil {
-		return err
-	}
-	return session.Exit(ins.ExitCode)
-}
-
-// execFailed gives a program that cannot be found or executed the codes that run gives it.
-func execFailed(err error) error {
-	if err == nil {
+	err = a.copy(ctx, &resp.HijackedResponse)
+	restore()
+	if errors.Is(err, stream.ErrDetached) {
 		return nil
 	}
-	var e *session.ExitError
-	if errors.As(startFailed(err), &e) && (e.Code == session.CodeNotFound || e.Code == session.CodeNotExecutable) {
-		return &session.ExitError{Code: e.Code, Err: err}
+	if err != nil {
+		return err
 	}
-	return err
+	return execExit(ctx, cl, made.ID)
+}
+
+func execExit(ctx context.Context, cl *client.Client, id string) error {
+	st, err := cl.ExecInspect(ctx, id, client.ExecInspectOptions{})
+	if err != nil {
+		return fmt.Errorf("asking for the exit code: %w", err)
+	}
+	if st.ExitCode != 0 {
+		return &session.ExitError{Code: st.ExitCode}
+	}
+	return nil
 }

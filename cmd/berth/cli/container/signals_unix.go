@@ -1,22 +1,32 @@
-//go:build !windows
+//go:build unix
 
 package container
 
 import (
-	"context"
 	"os"
-	gosignal "os/signal"
+	"os/signal"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// runtimeSignal says whether Go's own scheduler sends the signal, or the terminal sends it to this process only.
-func runtimeSignal(sig os.Signal) bool { return sig == unix.SIGURG || sig == unix.SIGWINCH }
+// sizeChanges tells when the terminal's size may have changed.
+func sizeChanges() (<-chan os.Signal, func()) {
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, syscall.SIGWINCH)
+	return ch, func() { signal.Stop(ch) }
+}
 
-// sizeChanges tells when the terminal's size changes.
-func sizeChanges(ctx context.Context) <-chan os.Signal {
-	c := make(chan os.Signal, 1)
-	gosignal.Notify(c, unix.SIGWINCH)
-	context.AfterFunc(ctx, func() { gosignal.Stop(c) })
-	return c
+// proxied gives the signals that go to the container: all that a person or program sends us.
+func proxied() (<-chan os.Signal, func()) {
+	ch := make(chan os.Signal, 16)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCONT, syscall.SIGALRM)
+	return ch, func() { signal.Stop(ch) }
+}
+
+func signalName(s os.Signal) string {
+	if n, ok := s.(syscall.Signal); ok {
+		return unix.SignalName(n)
+	}
+	return ""
 }

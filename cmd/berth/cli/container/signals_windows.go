@@ -1,34 +1,36 @@
 package container
 
 import (
-	"context"
 	"os"
+	"os/signal"
 	"time"
 )
 
-// sizePoll is how often a Windows console is asked for its size: it sends no signal.
-const sizePoll = 250 * time.Millisecond
-
-func runtimeSignal(os.Signal) bool { return false }
-
-// sizeChanges ticks: the caller compares.
-func sizeChanges(ctx context.Context) <-chan os.Signal {
-	c := make(chan os.Signal)
+// sizeChanges: Windows has no signal for it, so the size is looked at now and then.
+func sizeChanges() (<-chan os.Signal, func()) {
+	ch := make(chan os.Signal, 1)
+	t := time.NewTicker(250 * time.Millisecond)
+	done := make(chan struct{})
 	go func() {
-		t := time.NewTicker(sizePoll)
-		defer t.Stop()
 		for {
 			select {
-			case <-ctx.Done():
-				return
 			case <-t.C:
 				select {
-				case c <- os.Interrupt:
-				case <-ctx.Done():
-					return
+				case ch <- os.Interrupt:
+				default:
 				}
+			case <-done:
+				return
 			}
 		}
 	}()
-	return c
+	return ch, func() { t.Stop(); close(done) }
 }
+
+func proxied() (<-chan os.Signal, func()) {
+	ch := make(chan os.Signal, 4)
+	signal.Notify(ch, os.Interrupt)
+	return ch, func() { signal.Stop(ch) }
+}
+
+func signalName(os.Signal) string { return "SIGINT" }

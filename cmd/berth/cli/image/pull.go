@@ -2,87 +2,138 @@ package image
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 
-	"github.com/containerd/platforms"
-	"github.com/distribution/reference"
-	"github.com/moby/moby/client"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"github.com/spf13/cobra"
-
-	"github.com/berthhq/berth/cmd/berth/cli/completion"
-	"github.com/berthhq/berth/cmd/berth/cli/credentials"
-	"github.com/berthhq/berth/cmd/berth/cli/progress"
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/moby/moby/api/pkg/authconfig"
+	"github.com/moby/moby/api/types/registry"
+	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/jsonmessage"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/spf13/cobra"
 )
 
-type pullOptions struct {
-	all, quiet, noTrust bool
-	platform            string
-}
-
-// NewPull is the verb pull.
-func NewPull(s *session.Session) *cobra.Command {
-	var o pullOptions
-	cmd := &cobra.Command{
-		Use:               "pull [OPTIONS] NAME[:TAG|@DIGEST]",
-		Short:             "Download an image from a registry",
-		Args:              session.ExactArgs(1),
-		ValidArgsFunction: completion.Then(completion.Images(s)),
-		RunE:              func(cmd *cobra.Command, args []string) error { return runPull(cmd.Context(), s, &o, args[0]) },
+func newPull(s *session.Session) *cobra.Command {
+	var platform string
+	var quiet, all bool
+	c := &cobra.Command{Use: "pull [OPTIONS] NAME[:TAG|@DIGEST]", Short: "Download an image from a registry", Args: cobra.ExactArgs(1)}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if all {
+			return errdefs.NotImplemented("pulling all tags is not supported yet; name the tag")
+		}
+		named, err := reference.ParseNormalizedNamed(args[0])
+		if err != nil {
+			return errdefs.Invalid("invalid reference format: %w", err)
+		}
+		if reference.IsNameOnly(named) && !quiet {
+			fmt.Fprintln(s.Out, "Using default tag: latest")
+		}
+		if err := Pull(c.Context(), s, args[0], platform, quiet, s.Out); err != nil {
+			return err
+		}
+		if quiet {
+			fmt.Fprintln(s.Out, reference.TagNameOnly(named).String())
+			return nil
+		}
+		fmt.Fprintln(s.Out, reference.TagNameOnly(named).String())
+		return nil
 	}
-	fs := cmd.Flags()
-	fs.BoolVarP(&o.all, "all-tags", "a", false, "Download all tagged images in the repository")
-	fs.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress verbose output")
-	fs.StringVar(&o.platform, "platform", s.Getenv("DOCKER_DEFAULT_PLATFORM"), "Set platform if server is multi-platform capable")
-	ignoreTrust(fs, &o.noTrust)
-	return cmd
+	f := c.Flags()
+	f.StringVar(&platform, "platform", "", "Set platform if server is multi-platform capable")
+	f.BoolVarP(&quiet, "quiet", "q", false, "Suppress verbose output")
+	f.BoolVarP(&all, "all-tags", "a", false, "Download all tagged images in the repository")
+	_ = f.MarkHidden("all-tags")
+	return c
 }
 
-func runPull(ctx context.Context, s *session.Session, o *pullOptions, name string) error {
-	ref, err := reference.ParseNormalizedNamed(name)
-	switch {
-	case err != nil:
-		return errdefs.Invalid("invalid reference format: %q: %w", name, err)
-	case o.all && !reference.IsNameOnly(ref):
-		return errors.New("tag can't be used with --all-tags/-a")
-	case !o.all && reference.IsNameOnly(ref):
-		ref = reference.TagNameOnly(ref)
-		if !o.quiet {
-			if _, err := fmt.Fprintln(s.Out, "Using default tag: latest"); err != nil {
+// Pull gets an image and shows how it comes: bars on a terminal, lines elsewhere.
+func Pull(ctx context.Context, s *session.Session, ref, platform string, quiet bool, out io.Writer) error {
+	cl, err := s.Client()
+	if err != nil {
+		return err
+	}
+	o := client.ImagePullOptions{}
+	if o.RegistryAuth, err = auth(s.Config(), ref); err != nil {
+		return err
+	}
+	if platform != "" {
+		p, err := platforms.Parse(platform)
+		if err != nil {
+			return errdefs.Invalid("invalid platform %q: %w", platform, err)
+		}
+		o.Platforms = []ocispec.Platform{p}
+	}
+	r, err := cl.ImagePull(ctx, ref, o)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if quiet {
+		out = io.Discard
+	}
+	return jsonmessage.DisplayStream(r, out)
+}
+
+// auth finds the credentials of a reference's registry: in docker's configuration or its credential helper.
+func auth(cfg *configfile.ConfigFile, ref string) (string, error) {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return "", errdefs.Invalid("invalid reference format: %w", err)
+	}
+	host := reference.Domain(named)
+	if host == "docker.io" {
+		host = IndexServer
+	}
+	a, err := cfg.GetAuthConfig(host)
+	if err != nil {
+		return "", fmt.Errorf("reading the credentials of %s: %w", host, err)
+	}
+	return authconfig.Encode(registry.AuthConfig{
+		Username: a.Username, Password: a.Password, Auth: a.Auth, ServerAddress: a.ServerAddress, IdentityToken: a.IdentityToken, RegistryToken: a.RegistryToken,
+	})
+}
+
+// IndexServer is the name under which docker keeps the credentials of Docker Hub.
+const IndexServer = "https://index.docker.io/v1/"
+
+func newPush(s *session.Session) *cobra.Command {
+	var quiet bool
+	c := &cobra.Command{Use: "push [OPTIONS] NAME[:TAG]", Short: "Upload an image to a registry", Args: cobra.ExactArgs(1), ValidArgsFunction: Complete(s)}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := s.Client()
+		if err != nil {
+			return err
+		}
+		named, err := reference.ParseNormalizedNamed(args[0])
+		if err != nil {
+			return errdefs.Invalid("invalid reference format: %w", err)
+		}
+		o := client.ImagePushOptions{}
+		if o.RegistryAuth, err = auth(s.Config(), args[0]); err != nil {
+			return err
+		}
+		if reference.IsNameOnly(named) && !quiet {
+			fmt.Fprintln(s.Out, "Using default tag: latest")
+		}
+		r, err := cl.ImagePush(c.Context(), reference.FamiliarString(reference.TagNameOnly(named)), o)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		if quiet {
+			if err := jsonmessage.DisplayStream(r, io.Discard); err != nil {
 				return err
 			}
+			fmt.Fprintln(s.Out, reference.TagNameOnly(named).String())
+			return nil
 		}
+		return jsonmessage.DisplayStream(r, s.Out)
 	}
-	po := client.ImagePullOptions{All: o.all}
-	if po.RegistryAuth, err = credentials.ForImage(s.Config(), name); err != nil {
-		return err
-	}
-	if o.platform != "" {
-		p, err := platforms.Parse(o.platform)
-		if err != nil {
-			return errdefs.Invalid("error parsing specified platform: %w", err)
-		}
-		po.Platforms = []ocispec.Platform{p}
-	}
-	api, err := s.API()
-	if err != nil {
-		return err
-	}
-	resp, err := api.ImagePull(ctx, reference.FamiliarString(ref), po)
-	if err != nil {
-		return err
-	}
-	if o.quiet {
-		err = progress.Drain(ctx, resp)
-	} else {
-		err = progress.Show(ctx, resp, s.Out)
-	}
-	if err != nil {
-		return fmt.Errorf("pulling %s: %w", reference.FamiliarString(ref), err)
-	}
-	_, err = fmt.Fprintln(s.Out, ref.String())
-	return err
+	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "Suppress verbose output")
+	return c
 }

@@ -1,134 +1,143 @@
-// Package session is what every verb of the command line is given: the streams, the environment, docker's
-// configuration file and the engine's client, the last two made when first asked for. It must not know any verb.
+// Package session is what all verbs of the command line share: the streams, the connection to the engine, the user's
+// configuration, and the exit code that an error stands for. It knows no verb.
 package session
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"net"
-	"path/filepath"
-	"strings"
-
-	"github.com/docker/cli/cli/config"
-	"github.com/docker/cli/cli/config/configfile"
-	"github.com/docker/cli/cli/streams"
-	"github.com/moby/moby/client"
+	"net/http"
+	"os"
 
 	"github.com/berthhq/berth/internal/buildinfo"
 	"github.com/berthhq/berth/internal/endpoint"
+	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/moby/moby/client"
+	"github.com/moby/term"
 )
 
-// Session belongs to one run of the program.
-type Session struct {
-	In  *streams.In
-	Out *streams.Out
-	Err *streams.Out
+// Streams are the program's own.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
 
+// Session is one run of the program.
+type Session struct {
+	Streams
 	Getenv  func(string) string
 	Host    string // --host
 	Context string // --context
-	// Negotiate asks the engine for its API version before the first request. Left out for berth's own engine,
-	// whose version is known; Run sets it when an older engine refuses.
-	Negotiate bool
-	// NoStart keeps the session from starting an engine: completion only looks.
-	NoStart bool
 
-	api    client.APIClient
+	client *client.Client
 	config *configfile.ConfigFile
+	hint   string // what the engine advised with its last error
 }
 
-// New makes a session on the given streams.
-func New(in io.ReadCloser, out, errOut io.Writer, getenv func(string) string) *Session {
-	return &Session{In: streams.NewIn(in), Out: streams.NewOut(out), Err: streams.NewOut(errOut), Getenv: getenv}
-}
+// New makes a session.
+func New(s Streams, getenv func(string) string) *Session { return &Session{Streams: s, Getenv: getenv} }
 
-// WithAPI makes the session use this client, for tests.
-func (s *Session) WithAPI(c client.APIClient) *Session {
-	s.api = c
-	return s
-}
-
-// ConfigDir is docker's configuration directory.
-func (s *Session) ConfigDir() string {
-	if d := s.Getenv("DOCKER_CONFIG"); d != "" {
-		return d
-	}
-	home := s.Getenv("HOME")
-	if home == "" {
-		home = s.Getenv("USERPROFILE")
-	}
-	return filepath.Join(home, ".docker")
-}
-
-// Config is docker's configuration file. One that cannot be read is told once on stderr and counts as empty.
+// Config is docker's configuration file of the user.
 func (s *Session) Config() *configfile.ConfigFile {
 	if s.config == nil {
-		file, err := config.Load(s.ConfigDir())
-		if err != nil {
-			_, _ = fmt.Fprintf(s.Err, "berth: warning: %v\n", err)
-			file = configfile.New(filepath.Join(s.ConfigDir(), config.ConfigFileName))
-		}
-		s.config = file
+		s.config = config.LoadDefaultConfigFile(s.Err)
 	}
 	return s.config
 }
 
-// Endpoint is the engine that the session talks to.
+// ConfigDir is the directory of docker's configuration.
+func (s *Session) ConfigDir() string { return config.Dir() }
+
+// Endpoint says which engine the session talks to.
 func (s *Session) Endpoint() (endpoint.Endpoint, error) {
-	q := endpoint.Query{Host: s.Host, Context: s.Context, ConfigDir: s.ConfigDir(), Getenv: s.Getenv}
-	if q.Host == "" && q.Context == "" {
+	q := endpoint.Query{Host: s.Host, Context: s.Context, ConfigDir: config.Dir(), Getenv: s.Getenv}
+	if s.Host == "" && s.Context == "" && s.Getenv("BERTH_HOST") == "" && s.Getenv("DOCKER_HOST") == "" {
 		q.Current = s.Config().CurrentContext
 	}
 	return endpoint.Resolve(q)
 }
 
-// API is the client of the engine. No connection is made yet.
-func (s *Session) API() (client.APIClient, error) {
-	if s.api != nil {
-		return s.api, nil
+// hintHeader carries what the engine advises with an error.
+const hintHeader = "Berth-Hint"
+
+// Client connects to the engine when the first request is made, and starts berth's own where it does not run.
+func (s *Session) Client() (*client.Client, error) {
+	if s.client != nil {
+		return s.client, nil
 	}
-	e, err := s.Endpoint()
+	ep, err := s.Endpoint()
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(s.clientOptions(e)...)
-	if err != nil {
-		return nil, fmt.Errorf("engine at %s: %w", e.Host, err)
-	}
-	s.api = c
-	return c, nil
-}
-
-func (s *Session) clientOptions(e endpoint.Endpoint) []client.Opt {
+	d := &endpoint.Dialer{Endpoint: ep, Notice: s.Err}
 	opts := []client.Opt{
-		client.WithHost(e.Host),
-		client.WithUserAgent("berth/" + buildinfo.Version() + " (" + buildinfo.Platform() + ")"),
+		client.WithHost("tcp://berth"), client.WithUserAgent("berth/" + buildinfo.Version()),
+		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) { return d.Dial(ctx) }),
+		client.WithHTTPResponseHook(func(r *http.Response) { s.hint = r.Header.Get(hintHeader) }),
 	}
-	if headers := s.Config().HTTPHeaders; len(headers) > 0 {
-		opts = append(opts, client.WithHTTPHeaders(headers))
+	if ep.IsOwn() {
+		opts = append(opts, client.WithAPIVersion(apiVersion)) // known: nothing to negotiate
+	} else {
+		opts = append(opts, client.WithAPIVersionFromEnv())
 	}
-	if e.TLS != nil {
-		opts = append(opts, client.WithTLSClientConfig(e.TLS.CA, e.TLS.Cert, e.TLS.Key))
+	if t := ep.TLS; t != nil {
+		opts = append(opts, client.WithTLSClientConfig(t.CA, t.Cert, t.Key))
 	}
-	if !strings.HasPrefix(e.Host, "npipe://") {
-		d := &endpoint.Dialer{Endpoint: e, Notice: s.Err, NoStart: s.NoStart}
-		opts = append(opts, client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) { return d.Dial(ctx) }))
-	}
-	if v := s.Getenv("DOCKER_API_VERSION"); v != "" {
-		opts = append(opts, client.WithAPIVersion(v))
-	} else if e.IsOwn() && !s.Negotiate {
-		opts = append(opts, client.WithAPIVersion(client.MaxAPIVersion))
-	}
-	return opts
+	s.client, err = client.New(opts...)
+	return s.client, err
 }
 
-// Renegotiate forgets the client, so that the next one asks the engine for its version. It reports whether that may
-// help: false where it was asked already.
-func (s *Session) Renegotiate() bool {
-	if s.Negotiate || s.Getenv("DOCKER_API_VERSION") != "" {
-		return false
+// apiVersion is the newest version that our own engine of the same release serves.
+const apiVersion = "1.56"
+
+// Hint is the engine's advice on the last request.
+func (s *Session) Hint() string { return s.hint }
+
+// OutTerminal tells whether output goes to a terminal, and gives its descriptor.
+func (s *Session) OutTerminal() (fd uintptr, ok bool) { return terminal(s.Out) }
+
+// InTerminal tells whether input comes from a terminal.
+func (s *Session) InTerminal() (fd uintptr, ok bool) { return terminal(s.In) }
+
+func terminal(v any) (uintptr, bool) {
+	f, ok := v.(*os.File)
+	if !ok {
+		return 0, false
 	}
-	s.Negotiate, s.api = true, nil
-	return true
+	return f.Fd(), term.IsTerminal(f.Fd())
+}
+
+// ExitError is an error with an exit code of its own; without a message nothing is printed.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+func (e *ExitError) Error() string {
+	if e.Err == nil {
+		return ""
+	}
+	return e.Err.Error()
+}
+
+// Unwrap gives the cause.
+func (e *ExitError) Unwrap() error { return e.Err }
+
+// Each runs a verb on several objects: every one that succeeds is printed, every failure is told, and the exit code is
+// that of a failure if there was one.
+func (s *Session) Each(names []string, do func(name string) (string, error)) error {
+	var errs []error
+	for _, n := range names {
+		out, err := do(n)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if out != "" {
+			io.WriteString(s.Out, out+"\n")
+		}
+	}
+	return errors.Join(errs...)
 }
