@@ -38,13 +38,18 @@ func newRoot(s *session.Session) *cobra.Command {
 	root := &cobra.Command{
 		Use: "berth", Short: "Run Linux containers", Version: buildinfo.Version(),
 		SilenceErrors: true, SilenceUsage: true, TraverseChildren: true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return errdefs.Invalid("unknown command: berth %s", args[0]).WithHint("Run 'berth --help' for all commands.")
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
 			}
-			return nil
+			e := errdefs.Invalid("unknown command: berth %s", args[0])
+			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+				return e.WithHint("Did you mean 'berth %s'?", near[0])
+			}
+			return e.WithHint("Run 'berth --help' for all commands.")
 		},
-		Run: func(c *cobra.Command, _ []string) { welcome(c.OutOrStdout()) },
+		SuggestionsMinimumDistance: 2,
+		Run:                        func(c *cobra.Command, _ []string) { welcome(c.OutOrStdout()) },
 	}
 	root.SetVersionTemplate("berth version {{.Version}}\n")
 	f := root.Flags()

@@ -120,6 +120,12 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+func TestMistypedVerbGetsASuggestion(t *testing.T) {
+	if code, _, errs := berth(t, "", "", "rnu"); code != 1 || !strings.Contains(errs, "Did you mean 'berth run'?") {
+		t.Errorf("exit code %d, stderr %q", code, errs)
+	}
+}
+
 func TestBareBerthSaysHowToBegin(t *testing.T) {
 	if code, out, _ := berth(t, "", ""); code != 0 || !strings.Contains(out, "berth run -it") {
 		t.Errorf("exit code %d: %s", code, out)
