@@ -168,6 +168,9 @@ func (s *Service) joinNamespaces(in *runtime.Input, r *Record) error {
 			return err
 		}
 		*j.to = fmt.Sprintf("/proc/%d/ns/%s", t.State.Pid, j.ns)
+		if j.ns == "net" { // who shares a network answers to its name
+			in.Hostname, in.Domainname = t.Config.Hostname, t.Config.Domainname
+		}
 		if j.ns == "ipc" {
 			if !t.Host.IpcMode.IsShareable() {
 				return errdefs.Invalid("can't join IPC of container %s: non-shareable IPC (hint: use IpcMode:shareable for the donor container)", t.ID)
