@@ -54,15 +54,18 @@ func (w *world) serveTCP(ns, addr, name string) (stop func()) {
 	return func() { l.Close() }
 }
 
+// patience is how long what must be reached may take: a lost neighbour solicitation is sent again after a second.
+const patience = 5 * time.Second
+
 // ask connects from ns ("" is the host) and returns the line that comes back.
-func (w *world) ask(ns, addr string) (line string, err error) {
+func (w *world) ask(ns, addr string, within time.Duration) (line string, err error) {
 	ask := func() error {
-		c, err := net.DialTimeout("tcp", addr, 700*time.Millisecond)
+		c, err := net.DialTimeout("tcp", addr, within)
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(700 * time.Millisecond))
+		_ = c.SetDeadline(time.Now().Add(within))
 		line, err = bufio.NewReader(c).ReadString('\n')
 		return err
 	}
@@ -76,14 +79,14 @@ func (w *world) ask(ns, addr string) (line string, err error) {
 
 func (w *world) expect(what, ns, addr, want string) {
 	w.t.Helper()
-	if got, err := w.ask(ns, addr); err != nil || got != want {
+	if got, err := w.ask(ns, addr, patience); err != nil || got != want {
 		w.t.Errorf("%s: %q, %v; want %q", what, got, err, want)
 	}
 }
 
 func (w *world) refuse(what, ns, addr string) {
 	w.t.Helper()
-	if got, err := w.ask(ns, addr); err == nil {
+	if got, err := w.ask(ns, addr, 700*time.Millisecond); err == nil {
 		w.t.Errorf("%s: reached %q", what, got)
 	}
 }

@@ -1,0 +1,5 @@
+//go:build linux && cgo && seccomp && !race
+
+package main
+
+const slowed = false
