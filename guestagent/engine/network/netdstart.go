@@ -49,7 +49,7 @@ func (m *Manager) watchNetd(ctx context.Context) {
 			}
 		}
 		if m.needsNetd() {
-			_ = m.netd.Ensure(ctx) // the next attach that needs it reports what is wrong
+			_ = m.serveAll(ctx) // the next attach that needs it reports what is wrong
 		}
 		select {
 		case <-time.After(time.Second):

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,7 +82,6 @@ func (m *Manager) sweepBridges() error {
 
 // serveLiving brings berth-netd to what the living need; none is started that nobody needs.
 func (m *Manager) serveLiving(ctx context.Context) error {
-	living := m.snapshot()
 	if !m.needsNetd() {
 		if !m.netd.Running() {
 			if err := os.Remove(m.layout.NetdState()); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -91,20 +91,33 @@ func (m *Manager) serveLiving(ctx context.Context) error {
 		}
 		return m.netd.Keep(ctx, nil)
 	}
-	ids := make([]string, 0, len(living))
-	for id := range living {
-		ids = append(ids, id)
-	}
-	errs := []error{m.netd.Keep(ctx, ids)}
-	for id, rec := range living {
-		want := m.netdSandbox(rec)
-		want.Ports = rec.Published
-		if want.NetNS == "" && len(want.Ports) == 0 {
-			continue
-		}
-		if _, err := m.netd.Put(ctx, want); err != nil {
+	living := slices.Collect(maps.Keys(m.snapshot()))
+	return errors.Join(m.netd.Keep(ctx, living), m.serveAll(ctx))
+}
+
+// serveAll hands berth-netd whatever it serves. Its own state file may miss what came just before it died.
+func (m *Manager) serveAll(ctx context.Context) error {
+	var errs []error
+	for id := range m.snapshot() {
+		if err := m.serveAgain(ctx, id); err != nil {
 			errs = append(errs, fmt.Errorf("container %s: %w", id, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (m *Manager) serveAgain(ctx context.Context, id string) error {
+	m.locks.Lock(id)
+	defer m.locks.Unlock(id)
+	rec := m.record(id)
+	if rec == nil {
+		return nil
+	}
+	want := m.netdSandbox(rec)
+	want.Ports = rec.Published
+	if want.NetNS == "" && len(want.Ports) == 0 {
+		return nil
+	}
+	_, err := m.netd.Put(ctx, want)
+	return err
 }

@@ -33,8 +33,21 @@ func (w *world) create(req apinet.CreateRequest) string {
 // lookup asks the embedded name server of a namespace.
 func (w *world) lookup(ns, name string, qtype uint16) (answers []string, rcode int) {
 	w.t.Helper()
+	answers, rcode, err := tryLookup(ns, name, qtype)
+	if err != nil {
+		w.t.Error(err)
+	}
+	return answers, rcode
+}
+
+func (w *world) resolves(ns, name, want string) bool {
+	got, _, err := tryLookup(ns, name, mdns.TypeA)
+	return err == nil && strings.Join(got, " ") == want
+}
+
+func tryLookup(ns, name string, qtype uint16) (answers []string, rcode int, err error) {
 	rcode = -1
-	w.in(ns, func() error {
+	err = netns.Do(ns, func() error {
 		conn, err := net.DialTimeout("udp", "127.0.0.11:53", time.Second)
 		if err != nil {
 			return err
@@ -54,7 +67,7 @@ func (w *world) lookup(ns, name string, qtype uint16) (answers []string, rcode i
 		slices.Sort(answers)
 		return nil
 	})
-	return answers, rcode
+	return answers, rcode, err
 }
 
 func (w *world) expectName(ns, name, want string) {
