@@ -115,10 +115,6 @@ func TestSupervisorIsKilled(t *testing.T) {
 // noGap checks that a counter's log has every line, once.
 func (b *bench) noGap(id string) {
 	b.t.Helper()
-	if slowed {
-		b.t.Log("gaps are not looked for under the race detector")
-		return
-	}
 	log, err := os.ReadFile(b.layout.Root + "/" + id + ".log")
 	must(b.t, err)
 	lines := strings.Split(strings.TrimSpace(string(log)), "\n")

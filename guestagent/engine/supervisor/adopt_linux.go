@@ -97,7 +97,7 @@ func (s *Server) adoptContainer(id, path string, processes map[string]*held) err
 	if h == nil {
 		h = &held{note: note{State: r.State, Streams: r.Streams, Log: r.Log}}
 	}
-	ends, err := p.adopt(h, r.Clock)
+	ends, kept, err := p.adopt(h, r.Clock)
 	if err == nil && r.Starter >= len(s.starters) {
 		err = fmt.Errorf("it was started in a way that is not known here (%d)", r.Starter)
 	}
@@ -106,17 +106,18 @@ func (s *Server) adoptContainer(id, path string, processes map[string]*held) err
 	}
 	if err != nil {
 		ends.Close()
+		closeFiles([]*os.File{kept})
 		s.forget(c)
 		p.hub.Finish()
 		return err
 	}
-	if c.log, err = logfile.Open(logfile.Config(r.Log)); err != nil {
+	if c.log, err = reopenLog(r.Log, kept); err != nil {
 		s.log.Printf("container %s: its log: %v", id, err) // it runs on without one
 	}
 	c.phase, c.rec = running, r
 	c.paused = r.State.Status == proto.StatusPaused
 	p.st.Status = proto.StatusRunning
-	p.hub.Bind(ends, r.Streams.StdinOnce, sink(c.log, logfile.Stdout), sink(c.log, logfile.Stderr))
+	p.hub.Bind(ends, r.Streams.StdinOnce, c.log.outlet(logfile.Stdout), c.log.outlet(logfile.Stderr))
 	go c.reap(p)
 	return nil
 }
@@ -134,11 +135,11 @@ func find(pid int, clock uint64) *os.File {
 	return f
 }
 
-// adopt makes a process of what is known and held of it.
-func (p *process) adopt(h *held, clock uint64) (streams.Process, error) {
-	ends, pidfd, err := h.open()
-	if err != nil {
-		return ends, err
+// adopt makes a process of what is known and held of it. The journal of its log is given back as it was kept.
+func (p *process) adopt(h *held, clock uint64) (ends streams.Process, journal *os.File, err error) {
+	var pidfd *os.File
+	if ends, pidfd, journal, err = h.open(); err != nil {
+		return ends, journal, err
 	}
 	pid := h.State.Pid
 	if pidfd == nil {
@@ -147,7 +148,7 @@ func (p *process) adopt(h *held, clock uint64) (streams.Process, error) {
 	p.proc, p.wait = &os.Process{}, func() int { return unknownExit } // cannot be signalled
 	if pidfd != nil && !isEnded(pidfd) {
 		if p.proc, err = os.FindProcess(pid); err != nil {
-			return ends, err
+			return ends, journal, err
 		}
 	}
 	if pidfd != nil {
@@ -155,17 +156,21 @@ func (p *process) adopt(h *held, clock uint64) (streams.Process, error) {
 	}
 	p.st = h.State
 	h.note.Ends = ""
-	p.hold(h.note, pidfd, ends)
-	return ends, nil
+	p.hold(h.note, pidfd, journal, ends)
+	return ends, journal, nil
 }
 
 // open sorts the descriptors by the note.
-func (h *held) open() (ends streams.Process, pidfd *os.File, err error) {
+func (h *held) open() (ends streams.Process, pidfd, journal *os.File, err error) {
 	if len(h.Ends) != len(h.files) {
 		closeFiles(h.files)
-		return ends, nil, fmt.Errorf("%d descriptors instead of %q", len(h.files), h.Ends)
+		return ends, nil, nil, fmt.Errorf("%d descriptors instead of %q", len(h.files), h.Ends)
 	}
 	for i, kind := range h.Ends {
+		if kind == 'j' {
+			journal = h.files[i]
+			continue
+		}
 		f, perr := pollable(h.files[i])
 		if perr != nil {
 			err = errors.Join(err, perr)
@@ -184,7 +189,7 @@ func (h *held) open() (ends streams.Process, pidfd *os.File, err error) {
 			ends.Stdin, ends.Stdout = f, f
 		}
 	}
-	return ends, pidfd, err
+	return ends, pidfd, journal, err
 }
 
 func isEnded(pidfd *os.File) (is bool) {
@@ -206,14 +211,14 @@ func (c *container) adoptExec(h *held) {
 		p.hub.Finish()
 		return
 	}
-	ends, err := p.adopt(h, 0)
+	ends, _, err := p.adopt(h, 0)
 	if err != nil {
 		c.srv.log.Printf("exec %s of container %s: taking it up: %v", h.State.ExecID, c.id, err)
 		ends.Close()
 		delete(c.execs, h.State.ExecID)
 		return
 	}
-	p.hub.Bind(ends, h.Streams.StdinOnce, nil, nil)
+	p.hub.Bind(ends, h.Streams.StdinOnce, streams.Outlet{}, streams.Outlet{})
 	go c.reapExec(p)
 }
 

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/berthhq/berth/guestagent/engine/logs/logfile"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/streams"
 )
@@ -36,7 +35,7 @@ type container struct {
 	paused bool
 	rec    record
 	run    Container
-	log    *logfile.Writer
+	log    *containerLog
 	execs  map[string]*process
 }
 
@@ -66,15 +65,16 @@ func (s *Server) newProcess(id, execID string) *process {
 }
 
 // began notes a started child, whose streams the keeper then holds.
-func (p *process) began(proc *os.Process, s proto.Streams, l proto.Log, ends streams.Process, at time.Time) {
+func (p *process) began(proc *os.Process, n note, ends streams.Process, journal *os.File, at time.Time) {
 	p.proc = proc
 	p.wait = func() int { return waitChild(proc) }
-	p.st.Pid, p.st.Status, p.st.StartedAt, p.st.Terminal = proc.Pid, proto.StatusRunning, at, s.Terminal
+	p.st.Pid, p.st.Status, p.st.StartedAt, p.st.Terminal = proc.Pid, proto.StatusRunning, at, n.Streams.Terminal
 	pidfd, err := openPidfd(proc.Pid)
 	if err != nil {
 		pidfd = nil // a kernel before 5.10, or it has ended: the next supervisor does without
 	}
-	p.hold(note{State: p.st, Streams: s, Log: l}, pidfd, ends)
+	n.State = p.st
+	p.hold(n, pidfd, journal, ends)
 }
 
 // state is the container's with its execs.

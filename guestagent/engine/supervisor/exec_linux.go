@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
+	"github.com/berthhq/berth/guestagent/engine/supervisor/streams"
 )
 
 // exec carries out OpExec: another process in a running container.
@@ -92,7 +93,7 @@ func (c *container) launchExec(p *process, execID string, e *proto.Exec) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p.began(proc, e.Streams, proto.Log{}, ours, at)
-	p.hub.Bind(ours, e.Streams.StdinOnce, nil, nil)
+	p.began(proc, note{Streams: e.Streams}, ours, nil, at)
+	p.hub.Bind(ours, e.Streams.StdinOnce, streams.Outlet{}, streams.Outlet{})
 	return nil
 }

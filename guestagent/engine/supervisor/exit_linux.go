@@ -18,7 +18,7 @@ func (c *container) reap(p *process) {
 	if err != nil {
 		kills = 0 // no memory controller: nothing was killed for memory
 	}
-	if err := closeLog(log); err != nil {
+	if err := log.Close(); err != nil {
 		c.srv.log.Printf("container %s: closing its log: %v", c.id, err)
 	}
 	c.mu.Lock()

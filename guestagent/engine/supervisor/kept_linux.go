@@ -15,7 +15,7 @@ type note struct {
 	State   proto.State
 	Streams proto.Streams
 	Log     proto.Log
-	Ends    string        `json:",omitempty"` // which descriptors: p pidfd, i stdin, o stdout, e stderr, t terminal
+	Ends    string        `json:",omitempty"` // which descriptors: p pidfd, i stdin, o stdout, e stderr, t terminal, j journal of the log
 	Attach  *proto.Attach `json:",omitempty"` // of a client; then the one descriptor is its socket
 }
 
@@ -23,16 +23,17 @@ func processKey(id, execID string) string { return "process/" + id + "/" + execI
 
 // holding is what of a process the keeper holds. Its mutex is taken last of all.
 type holding struct {
-	mu    sync.Mutex
-	note  note // but for Ends
-	pidfd *os.File
-	over  bool // the process has ended: nothing is held any more
+	mu      sync.Mutex
+	note    note // but for Ends
+	pidfd   *os.File
+	journal *os.File // the log's own
+	over    bool     // the process has ended: nothing is held any more
 }
 
 // hold has the keeper hold a process's streams and pidfd.
-func (p *process) hold(n note, pidfd *os.File, ends streams.Process) {
+func (p *process) hold(n note, pidfd, journal *os.File, ends streams.Process) {
 	p.held.mu.Lock()
-	p.held.note, p.held.pidfd = n, pidfd
+	p.held.note, p.held.pidfd, p.held.journal = n, pidfd, journal
 	p.held.mu.Unlock()
 	p.holdEnds(ends, true)
 }
@@ -53,6 +54,7 @@ func (p *process) holdEnds(ends streams.Process, stdin bool) {
 		}
 	}
 	add("p", p.held.pidfd)
+	add("j", p.held.journal)
 	if ends.Stdin != nil && ends.Stdin == ends.Stdout {
 		add("t", ends.Stdout)
 	} else {

@@ -72,7 +72,7 @@ func (c *container) launch(s *proto.Start) (err error) {
 	}
 	ours, theirs, err := pipesFor(s.Streams)
 	if err != nil {
-		closeLog(log)
+		log.Close()
 		return err
 	}
 	starter := c.srv.starterFor(s)
@@ -84,7 +84,7 @@ func (c *container) launch(s *proto.Start) (err error) {
 	}
 	if err != nil {
 		ours.Close()
-		closeLog(log)
+		log.Close()
 		if run != nil {
 			abandon(run, proc)
 		}
@@ -93,34 +93,12 @@ func (c *container) launch(s *proto.Start) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.run, c.log = run, log
-	c.init.began(proc, s.Streams, s.Log, ours, began)
+	c.init.began(proc, note{Streams: s.Streams, Log: s.Log}, ours, log.kept(), began)
 	c.init.st.CgroupPath = run.CgroupPath()
 	c.phase = running
 	c.save(s)
-	c.init.hub.Bind(ours, s.Streams.StdinOnce, sink(log, logfile.Stdout), sink(log, logfile.Stderr))
+	c.init.hub.Bind(ours, s.Streams.StdinOnce, log.outlet(logfile.Stdout), log.outlet(logfile.Stderr))
 	return nil
-}
-
-// openLog opens a container's log; nil is none.
-func openLog(l proto.Log) (*logfile.Writer, error) {
-	if l.Driver == "none" {
-		return nil, nil
-	}
-	return logfile.Open(logfile.Config(l))
-}
-
-func sink(w *logfile.Writer, s logfile.Stream) streams.Sink {
-	if w == nil {
-		return nil
-	}
-	return logfile.NewLines(w, s)
-}
-
-func closeLog(w *logfile.Writer) error {
-	if w == nil {
-		return nil
-	}
-	return w.Close()
 }
 
 func pipesFor(s proto.Streams) (streams.Process, streams.Child, error) {

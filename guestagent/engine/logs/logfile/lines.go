@@ -5,15 +5,25 @@ import (
 	"time"
 )
 
+// Ledger is told of what is written, under the log's lock, so that a successor can tell what is in the log.
+type Ledger interface {
+	// Begin says that length bytes are about to be appended at offset, and that rest bytes of what was added so far are
+	// not among them.
+	Begin(offset, length int64, rest int)
+	// End says that they were, or that the log would not have them.
+	End()
+}
+
 // Lines cuts what a container writes to one stream into entries. Not safe for concurrent use.
 type Lines struct {
 	w      *Writer
 	stream Stream
+	ledger Ledger
 	rest   []byte // of a line that has not ended
 }
 
-// NewLines makes the splitter of one stream.
-func NewLines(w *Writer, s Stream) *Lines { return &Lines{w: w, stream: s} }
+// NewLines makes the splitter of one stream. The ledger may be nil.
+func NewLines(w *Writer, s Stream, l Ledger) *Lines { return &Lines{w: w, stream: s, ledger: l} }
 
 // Add takes what was read at one moment and writes the lines that are whole.
 func (l *Lines) Add(p []byte, now time.Time) error {
@@ -41,7 +51,7 @@ func (l *Lines) Add(p []byte, now time.Time) error {
 func (l *Lines) emit(out [][]byte, rest []byte, now time.Time) error {
 	var err error
 	if len(out) > 0 {
-		err = l.w.Write(l.stream, now, out...)
+		err = l.w.write(l.ledger, len(rest), l.stream, now, out)
 	}
 	l.rest = append([]byte(nil), rest...)
 	return err
@@ -54,5 +64,5 @@ func (l *Lines) Flush(now time.Time) error {
 	}
 	rest := l.rest
 	l.rest = nil
-	return l.w.Write(l.stream, now, rest)
+	return l.w.write(l.ledger, 0, l.stream, now, [][]byte{rest})
 }

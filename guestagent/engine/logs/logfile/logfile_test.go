@@ -205,7 +205,7 @@ func TestMissingLogIsEmpty(t *testing.T) {
 
 func TestLinesAreCut(t *testing.T) {
 	c := config(t)
-	l := NewLines(open(t, c), Stdout)
+	l := NewLines(open(t, c), Stdout, nil)
 	long := strings.Repeat("x", 2*MaxLine+10)
 	for _, p := range []string{"one\ntw", "o\n", long[:MaxLine+5], long[MaxLine+5:], "\nlast"} {
 		if err := l.Add([]byte(p), start()); err != nil {

@@ -64,6 +64,10 @@ func (w *Writer) open() error {
 
 // Write appends lines, each with its newline unless it is a piece of a longer one, all of one moment.
 func (w *Writer) Write(s Stream, t time.Time, lines ...[]byte) error {
+	return w.write(nil, 0, s, t, lines)
+}
+
+func (w *Writer) write(ledger Ledger, rest int, s Stream, t time.Time, lines [][]byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.f == nil {
@@ -80,6 +84,10 @@ func (w *Writer) Write(s Stream, t time.Time, lines ...[]byte) error {
 		if err := w.rotate(); err != nil {
 			return err
 		}
+	}
+	if ledger != nil {
+		ledger.Begin(w.size, int64(len(w.buf)), rest)
+		defer ledger.End()
 	}
 	n, err := w.f.Write(w.buf)
 	w.size += int64(n)

@@ -98,14 +98,14 @@ func (h *Hub) input(c *client) {
 	}
 }
 
-// Bind gives the hub its process. The sinks may be nil.
-func (h *Hub) Bind(p Process, once bool, stdout, stderr Sink) {
+// Bind gives the hub its process.
+func (h *Hub) Bind(p Process, once bool, stdout, stderr Outlet) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.proc, h.once = p, once
 	for _, o := range []*output{
-		{file: p.Stdout, stream: Stdout, hub: h, sink: stdout},
-		{file: p.Stderr, stream: Stderr, hub: h, sink: stderr},
+		{file: p.Stdout, stream: Stdout, hub: h, to: stdout},
+		{file: p.Stderr, stream: Stderr, hub: h, to: stderr},
 	} {
 		if o.file != nil {
 			h.outputs = append(h.outputs, o)

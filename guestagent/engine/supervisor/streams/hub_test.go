@@ -57,7 +57,7 @@ func bound(t *testing.T, stdin, once bool, sink Sink) (*Hub, Child) {
 	h := NewHub(Callbacks{})
 	p, c, err := Pipes(stdin)
 	must(t, err)
-	h.Bind(p, once, sink, sink)
+	h.Bind(p, once, Outlet{Sink: sink}, Outlet{Sink: sink})
 	t.Cleanup(func() { c.Close(); h.Drop() })
 	return h, c
 }
@@ -112,7 +112,7 @@ func TestClientsMayComeFirst(t *testing.T) {
 	client.CloseWrite()
 	p, c, err := Pipes(true)
 	must(t, err)
-	h.Bind(p, true, nil, nil)
+	h.Bind(p, true, Outlet{}, Outlet{})
 	if got := all(t, c.Stdin); got != "early bird" {
 		t.Errorf("the process read %q", got)
 	}
@@ -229,7 +229,7 @@ func TestDetachTellsAndCloses(t *testing.T) {
 	must(t, err)
 	defer c.Close()
 	defer h.Drop()
-	h.Bind(p, true, nil, nil)
+	h.Bind(p, true, Outlet{}, Outlet{})
 	client := attach(t, h, proto.Attach{Stdin: true, Stdout: true, DetachKeys: []byte("qq")})
 	client.Write([]byte("aqqb"))
 	if got := all(t, client); got != "" {

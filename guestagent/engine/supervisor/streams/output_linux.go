@@ -13,21 +13,44 @@ import (
 // readSize is how much of a process's output is read at once: what a pipe holds.
 const readSize = 64 << 10
 
+// Buffer is where a stream's output is read to; it stays there until the sink has it.
+type Buffer interface {
+	Space() []byte // for the next read
+	Took(n int)    // so many bytes were read into it
+	// Pending is what a predecessor has read and not logged, and how much of its end its clients may not have.
+	Pending() (unlogged []byte, unseen int)
+}
+
+// Outlet is where a stream's output goes. Both may be nil: nothing is kept then.
+type Outlet struct {
+	Sink   Sink
+	Buffer Buffer
+}
+
+// scratch is a buffer that dies with the supervisor.
+type scratch []byte
+
+func (s scratch) Space() []byte        { return s }
+func (scratch) Took(int)               {}
+func (scratch) Pending() ([]byte, int) { return nil, 0 }
+
 // output is one stream of a process on its way to the log and the clients.
 type output struct {
 	file   *os.File
 	stream Stream
 	hub    *Hub
-	sink   Sink
+	to     Outlet
 
-	mu  sync.Mutex // held from before a read until what was read is in the log and queued for every client
-	buf []byte
+	mu sync.Mutex // held from before a read until what was read is in the log and queued for every client
 }
 
 // run reads until the end. It locks before it reads, so that whoever holds the lock and finds the pipe empty knows
 // that all is delivered.
 func (o *output) run() {
-	o.buf = make([]byte, readSize)
+	if o.to.Buffer == nil {
+		o.to.Buffer = make(scratch, readSize)
+	}
+	o.resume()
 	raw, err := o.file.SyscallConn()
 	if err != nil {
 		return
@@ -45,10 +68,10 @@ func (o *output) run() {
 			break
 		}
 	}
-	if o.sink != nil {
+	if o.to.Sink != nil {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.sink.Flush(time.Now())
+		o.to.Sink.Flush(time.Now())
 	}
 }
 
@@ -56,10 +79,12 @@ func (o *output) run() {
 func (o *output) once(fd int) (empty, end bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, o.buf) })
+	buf := o.to.Buffer.Space()
+	n, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, buf) })
 	switch {
 	case n > 0:
-		o.deliver(o.buf[:n])
+		o.to.Buffer.Took(n)
+		o.deliver(buf[:n], n)
 		return false, false
 	case errors.Is(err, unix.EAGAIN):
 		return true, false
@@ -74,11 +99,23 @@ func (o *output) rest(fd int) {
 	}
 }
 
-func (o *output) deliver(p []byte) {
-	if o.sink != nil {
-		o.sink.Add(p, time.Now())
+// resume delivers what a predecessor has read.
+func (o *output) resume() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if left, unseen := o.to.Buffer.Pending(); len(left) > 0 {
+		o.deliver(left, unseen)
 	}
-	o.hub.broadcast(o.stream, p)
+}
+
+// deliver logs p and hands the last fresh bytes of it to the clients.
+func (o *output) deliver(p []byte, fresh int) {
+	if o.to.Sink != nil {
+		o.to.Sink.Add(p, time.Now())
+	}
+	if fresh > 0 {
+		o.hub.broadcast(o.stream, p[len(p)-fresh:])
+	}
 }
 
 // settle returns when all that the process has written until now was delivered, or patience is over.

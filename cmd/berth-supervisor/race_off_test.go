@@ -1,5 +1,0 @@
-//go:build linux && cgo && seccomp && !race
-
-package main
-
-const slowed = false
