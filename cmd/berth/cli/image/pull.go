@@ -58,7 +58,7 @@ func Pull(ctx context.Context, s *session.Session, ref, platform string, quiet b
 		return err
 	}
 	o := client.ImagePullOptions{}
-	if o.RegistryAuth, err = auth(s.Config(), ref); err != nil {
+	if o.RegistryAuth, err = auth(s.Credentials(), ref); err != nil {
 		return err
 	}
 	if platform != "" {
@@ -114,7 +114,7 @@ func newPush(s *session.Session) *cobra.Command {
 			return errdefs.Invalid("invalid reference format: %w", err)
 		}
 		o := client.ImagePushOptions{}
-		if o.RegistryAuth, err = auth(s.Config(), args[0]); err != nil {
+		if o.RegistryAuth, err = auth(s.Credentials(), args[0]); err != nil {
 			return err
 		}
 		if reference.IsNameOnly(named) && !quiet {

@@ -5,6 +5,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/berthhq/berth/internal/endpoint"
 	"github.com/docker/cli/cli/config"
 	"github.com/docker/cli/cli/config/configfile"
+	"github.com/docker/cli/cli/config/credentials"
 	"github.com/moby/moby/client"
 	"github.com/moby/term"
 )
@@ -39,12 +41,26 @@ type Session struct {
 // New makes a session.
 func New(s Streams, getenv func(string) string) *Session { return &Session{Streams: s, Getenv: getenv} }
 
-// Config is docker's configuration file of the user.
+// Config is docker's configuration file of the user. For what it knows of registries use Credentials.
 func (s *Session) Config() *configfile.ConfigFile {
 	if s.config == nil {
-		s.config = config.LoadDefaultConfigFile(s.Err)
+		c, err := config.Load(config.Dir())
+		if err != nil {
+			fmt.Fprintln(s.Err, "WARNING: Error loading config file:", err)
+		}
+		s.config = c
 	}
 	return s.config
+}
+
+// Credentials is the configuration with the machine's credential helper as its store where it names none and keeps no
+// passwords itself, as docker does. The helper is looked for in PATH, which takes a while: not on the way of every verb.
+func (s *Session) Credentials() *configfile.ConfigFile {
+	c := s.Config()
+	if !c.ContainsAuth() {
+		c.CredentialsStore = credentials.DetectDefaultStore(c.CredentialsStore)
+	}
+	return c
 }
 
 // ConfigDir is the directory of docker's configuration.

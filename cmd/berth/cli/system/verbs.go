@@ -292,7 +292,7 @@ func newLogin(s *session.Session) *cobra.Command {
 		if r.Auth.IdentityToken != "" {
 			entry.Password, entry.IdentityToken = "", r.Auth.IdentityToken
 		}
-		if err := s.Config().GetCredentialsStore(server).Store(entry); err != nil {
+		if err := s.Credentials().GetCredentialsStore(server).Store(entry); err != nil {
 			return fmt.Errorf("saving the credentials of %s: %w", server, err)
 		}
 		fmt.Fprintln(s.Out, "Login Succeeded")
@@ -340,7 +340,7 @@ func newLogout(s *session.Session) *cobra.Command {
 			server = args[0]
 		}
 		fmt.Fprintln(s.Out, "Removing login credentials for", server)
-		if err := s.Config().GetCredentialsStore(server).Erase(server); err != nil {
+		if err := s.Credentials().GetCredentialsStore(server).Erase(server); err != nil {
 			return fmt.Errorf("removing the credentials of %s: %w", server, err)
 		}
 		return nil
