@@ -111,7 +111,7 @@ func become(t testing.TB, s *Slot, mounts []proto.Mount, args ...string) (out *o
 	defer null.Close()
 	_, err = s.Become(&stage.Plan{
 		ID: "x", NetNS: -1, Stdio: [3]int{1, 2, 2},
-		Spec: &specs.Spec{Mounts: kernel(), Process: &specs.Process{Args: args, Cwd: "/", Env: []string{"PATH=/bin"}}, Linux: &specs.Linux{}},
+		Spec: &stage.Spec{Mounts: kernel(), Process: &specs.Process{Args: args, Cwd: "/", Env: []string{"PATH=/bin"}}},
 	}, []*os.File{root, null, in})
 	return out, err
 }

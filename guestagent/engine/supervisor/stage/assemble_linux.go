@@ -13,7 +13,7 @@ import (
 // assembly is the building of one container's world out of its plan.
 type assembly struct {
 	plan    *Plan
-	spec    *specs.Spec
+	spec    *Spec
 	files   []*os.File
 	ahead   prepared
 	anchor  string
@@ -182,7 +182,7 @@ func (a *assembly) guardProc(m *specs.Mount, target int) error {
 }
 
 func (a *assembly) freezeRoot() error {
-	if a.spec.Root == nil || !a.spec.Root.Readonly {
+	if !a.spec.ReadonlyRoot {
 		return nil
 	}
 	return unix.MountSetattr(a.root, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})

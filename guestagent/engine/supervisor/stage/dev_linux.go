@@ -42,8 +42,8 @@ func node(dir int, name string, mode uint32, dev uint64) error {
 // makeDevices makes the nodes that were asked for. One that exists already is left alone: it is the image's or a
 // mount's.
 func (a *assembly) makeDevices() error {
-	for i := range a.spec.Linux.Devices {
-		d := &a.spec.Linux.Devices[i]
+	for i := range a.spec.Devices {
+		d := &a.spec.Devices[i]
 		if err := a.makeDevice(d); err != nil {
 			return step(fmt.Sprintf("making device %s", d.Path), err)
 		}

@@ -19,10 +19,31 @@ type Prepare struct {
 	Mounts   []specs.Mount // kernel file systems to make ahead
 }
 
+// Spec is what of a container's OCI configuration concerns its first process. The whole would cost more to decode than
+// the mounts cost to make.
+type Spec struct {
+	Process              *specs.Process
+	ReadonlyRoot         bool
+	Hostname, Domainname string
+	Mounts               []specs.Mount
+	Devices              []specs.LinuxDevice
+	Sysctl               map[string]string
+	ReadonlyPaths        []string
+	MaskedPaths          []string
+}
+
+// NewSpec takes from a container's configuration what its first process needs, with p as its process.
+func NewSpec(c *specs.Spec, p *specs.Process) *Spec {
+	return &Spec{
+		Process: p, ReadonlyRoot: c.Root != nil && c.Root.Readonly, Hostname: c.Hostname, Domainname: c.Domainname, Mounts: c.Mounts,
+		Devices: c.Linux.Devices, Sysctl: c.Linux.Sysctl, ReadonlyPaths: c.Linux.ReadonlyPaths, MaskedPaths: c.Linux.MaskedPaths,
+	}
+}
+
 // Plan is what the process is to become. Indices count the descriptors that travel with the message.
 type Plan struct {
 	ID      string
-	Spec    *specs.Spec
+	Spec    *Spec
 	Root    int         // a detached mount; unused with Prepare.Join
 	NetNS   int         // -1: stay in the parent's
 	Sources map[int]int // of the bind mounts in Spec.Mounts: index there to a detached mount

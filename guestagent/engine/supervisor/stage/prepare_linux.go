@@ -4,28 +4,30 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
-// prepared is what a parked process has made ahead: detached mounts by what they are.
-type prepared map[string]int
+// prepared are the detached mounts that a parked process has made ahead.
+type prepared []ready
 
-func keyOf(m *specs.Mount) string {
-	b, err := json.Marshal(m)
-	if err != nil {
-		return "" // a Mount always marshals
-	}
-	return string(b)
+type ready struct {
+	mount *specs.Mount
+	fd    int
 }
 
 // take gives the mount away, if it is there.
-func (p prepared) take(m *specs.Mount) (fd int, ok bool) {
-	k := keyOf(m)
-	fd, ok = p[k]
-	delete(p, k)
-	return fd, ok
+func (p *prepared) take(m *specs.Mount) (fd int, ok bool) {
+	for i, r := range *p {
+		if reflect.DeepEqual(r.mount, m) {
+			*p = slices.Delete(*p, i, i+1)
+			return r.fd, true
+		}
+	}
+	return -1, false
 }
 
 func prepare(p *Prepare, files []*os.File) (prepared, error) {
@@ -52,7 +54,7 @@ func prepare(p *Prepare, files []*os.File) (prepared, error) {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return nil, step("making the machine's mounts slaves", err)
 	}
-	out := prepared{}
+	var out prepared
 	for i := range p.Mounts {
 		m := &p.Mounts[i]
 		fd, err := makeAny(m)
@@ -64,7 +66,7 @@ func prepare(p *Prepare, files []*os.File) (prepared, error) {
 				return nil, err
 			}
 		}
-		out[keyOf(m)] = fd
+		out = append(out, ready{m, fd})
 	}
 	if !p.CgroupNS {
 		if err := unix.Setns(back, unix.CLONE_NEWCGROUP); err != nil {
@@ -78,12 +80,7 @@ func prepare(p *Prepare, files []*os.File) (prepared, error) {
 // warm does now what the first plan would otherwise wait for: the tables of the JSON decoder and of capabilities.
 func warm() {
 	capNumbers()
-	b, err := json.Marshal(&Plan{Spec: &specs.Spec{
-		Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{}}, Linux: &specs.Linux{Resources: &specs.LinuxResources{}},
-	}})
-	if err == nil {
-		json.Unmarshal(b, new(Plan))
-	}
+	json.Unmarshal([]byte(`{"Spec":{"process":{"user":{},"capabilities":{},"rlimits":[{}]},"Mounts":[{}],"Devices":[{}]}}`), new(Plan))
 }
 
 func makeAny(m *specs.Mount) (int, error) {

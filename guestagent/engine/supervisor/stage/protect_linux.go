@@ -12,7 +12,7 @@ import (
 // setSysctls writes the namespaced kernel parameters through our own procfs, never by a path that a mount or a link of
 // the container could have moved (CVE-2025-52881).
 func (a *assembly) setSysctls() error {
-	for key, value := range a.spec.Linux.Sysctl {
+	for key, value := range a.spec.Sysctl {
 		if err := a.writeProc("sys/"+strings.ReplaceAll(key, ".", "/"), value); err != nil {
 			return step("setting sysctl "+key, err)
 		}
@@ -39,12 +39,12 @@ func (a *assembly) writeProc(name, value string) error {
 // protectPaths hides and freezes what of /proc and /sys tells about or changes the machine. Where a path does not
 // exist there is nothing to protect.
 func (a *assembly) protectPaths() error {
-	for _, p := range a.spec.Linux.ReadonlyPaths {
+	for _, p := range a.spec.ReadonlyPaths {
 		if err := a.freeze(p); err != nil {
 			return step("making "+p+" read-only", err)
 		}
 	}
-	if len(a.spec.Linux.MaskedPaths) == 0 {
+	if len(a.spec.MaskedPaths) == 0 {
 		return nil
 	}
 	empty, err := makeMount(emptyDir())
@@ -52,7 +52,7 @@ func (a *assembly) protectPaths() error {
 		return step("making an empty directory", err)
 	}
 	defer unix.Close(empty)
-	for _, p := range a.spec.Linux.MaskedPaths {
+	for _, p := range a.spec.MaskedPaths {
 		if err := a.mask(p, empty); err != nil {
 			return step("masking "+p, err)
 		}

@@ -187,7 +187,7 @@ func (w *world) start(t *testing.T) (out *os.File, c *child, failure *Failure) {
 	}
 	defer w.stdin.Close()
 	files := []*os.File{tree(t, w.root), w.stdin, in}
-	plan := &Plan{ID: "test", Spec: w.spec, NetNS: -1, Sources: map[int]int{}, Stdio: [3]int{1, 2, 2}}
+	plan := &Plan{ID: "test", Spec: NewSpec(w.spec, w.spec.Process), NetNS: -1, Sources: map[int]int{}, Stdio: [3]int{1, 2, 2}}
 	for i, m := range w.spec.Mounts {
 		if m.Type == "bind" {
 			plan.Sources[i] = len(files)
@@ -400,7 +400,7 @@ func TestAnotherProcessJoins(t *testing.T) {
 	}
 	defer r.Close()
 	visitor := newWorld(t, "sh", "-c", "hostname; cat /proc/1/comm; ls /; grep CapBnd /proc/self/status | tr -d '\\t'; ls /proc/self/fd | wc -l").spec
-	plan := &Plan{ID: "test", Spec: visitor, NetNS: -1, Stdio: [3]int{0, 1, 1}}
+	plan := &Plan{ID: "test", Spec: NewSpec(visitor, visitor.Process), NetNS: -1, Stdio: [3]int{0, 1, 1}}
 	null, err := os.Open("/dev/null")
 	if err != nil {
 		t.Fatal(err)

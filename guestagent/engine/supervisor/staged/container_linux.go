@@ -59,7 +59,7 @@ func (c *Container) visit(slot *park.Slot, e *proto.Exec, stdio [3]*os.File) (*o
 		return nil, err
 	}
 	pl := plan{Plan: stage.Plan{
-		ID: "exec", Spec: &specs.Spec{Process: &p, Linux: &specs.Linux{}}, NetNS: -1, Filter: c.filter.Code, Flags: c.filter.Flags,
+		ID: "exec", Spec: &stage.Spec{Process: &p}, NetNS: -1, Filter: c.filter.Code, Flags: c.filter.Flags,
 	}}
 	pl.streams(p.Terminal, stdio)
 	return slot.Become(&pl.Plan, pl.files)

@@ -146,27 +146,21 @@ type plan struct {
 }
 
 func newPlan(id string, s *proto.Start, stdio [3]*os.File, prog *filter.Program) (*plan, error) {
-	spec := *s.Spec
-	p := *spec.Process
-	spec.Process = &p
-	pl := &plan{Plan: stage.Plan{ID: id, Spec: &spec, NetNS: -1, Sources: map[int]int{}, Filter: prog.Code, Flags: prog.Flags}}
+	p := *s.Spec.Process
+	pl := &plan{Plan: stage.Plan{ID: id, Spec: stage.NewSpec(s.Spec, &p), NetNS: -1, Sources: map[int]int{}, Filter: prog.Code, Flags: prog.Flags}}
 	root, err := detached.Root(s.Rootfs)
 	if err != nil {
 		return nil, err
 	}
 	pl.Root = pl.own(root)
 	if err = identity.Apply(&p, root, s.User, s.GroupAdd); err == nil {
-		err = pl.open(&spec)
+		err = pl.open(s.Spec)
 	}
 	if err != nil {
 		pl.close()
 		return nil, err
 	}
 	pl.streams(p.Terminal, stdio)
-	// What the child has no use for need not travel.
-	linux := *spec.Linux
-	linux.Resources, linux.Seccomp = nil, nil
-	spec.Linux = &linux
 	return pl, nil
 }
 
