@@ -219,6 +219,21 @@ func (s *Service) finishExec(x *execution, code int) {
 	})
 }
 
+// overtake learns of an end whose event is still under way: a client sees its streams close, asks at once, and must be
+// told the exit code.
+func (s *Service) overtake(ctx context.Context, x *execution, containerID string) {
+	s.mu.Lock()
+	running := x.running
+	s.mu.Unlock()
+	if !running {
+		return
+	}
+	st, err := s.Runtime.ExecState(ctx, containerID, x.id)
+	if err == nil && st.Status == proto.StatusExited {
+		s.finishExec(x, st.ExitCode)
+	}
+}
+
 // endExecs ends what a container that ended leaves of its executions.
 func (s *Service) endExecs(e *entry) {
 	s.mu.Lock()
@@ -239,12 +254,13 @@ func (s *Service) endExecs(e *entry) {
 }
 
 // ExecInspect tells the state of an execution.
-func (s *Service) ExecInspect(_ context.Context, id string) (*container.ExecInspectResponse, error) {
+func (s *Service) ExecInspect(ctx context.Context, id string) (*container.ExecInspectResponse, error) {
 	x, err := s.execution(id)
 	if err != nil {
 		return nil, err
 	}
 	r := x.container.snapshot()
+	s.overtake(ctx, x, r.ID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	privileged := x.req.Privileged

@@ -32,6 +32,7 @@ type fakeRuntime struct {
 	attached []proto.Attach
 	// exec is what an exec'd command does: its exit code, output, and whether it never ends by itself.
 	exec     func(args []string) (code int, output string, hangs bool, err error)
+	execs    map[string]proto.State // what the supervisor would say of them
 	released []string
 }
 
@@ -175,6 +176,15 @@ func (f *fakeRuntime) Resume(context.Context, string) error                     
 func (f *fakeRuntime) Pids(context.Context, string) ([]int, error)                  { return nil, nil }
 func (f *fakeRuntime) Stats(context.Context, string) ([]byte, error)                { return []byte("{}"), nil }
 func (f *fakeRuntime) FlushLogs(context.Context, string) error                      { return nil }
+
+func (f *fakeRuntime) ExecState(_ context.Context, id, execID string) (proto.State, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if st, ok := f.execs[execID]; ok {
+		return st, nil
+	}
+	return proto.State{}, errdefs.NotFound("no such exec in %s", id)
+}
 
 // set changes the fake under its lock.
 func (f *fakeRuntime) set(change func(*fakeRuntime)) {

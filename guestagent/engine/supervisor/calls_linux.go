@@ -84,6 +84,12 @@ func (s *Server) onContainer(req *proto.Request, resp *proto.Response) (err erro
 	case proto.OpLogs:
 		p.hub.Settle(settle)
 		return nil
+	case proto.OpState:
+		c.mu.Lock()
+		st := p.st
+		c.mu.Unlock()
+		resp.State = &st
+		return nil
 	case proto.OpRelease:
 		return s.release(c, p, req.ExecID)
 	}

@@ -18,6 +18,7 @@
 //	update   ID, Resources                -                  -
 //	pids     ID                           -                  Pids
 //	stats    ID                           -                  Stats (cgroup figures, JSON of libcontainer)
+//	state    ID, ExecID                   -                  State of the process
 //	release  ID, ExecID                   -                  - (forgets an exited process; closes its clients)
 //	logs     ID                           -                  - (flushes the log so that a reader sees all that was said)
 //	dup      -                            -                  Containers, and the descriptors that outlive us
@@ -54,6 +55,7 @@ const (
 	OpUpdate  Op = "update"
 	OpPids    Op = "pids"
 	OpStats   Op = "stats"
+	OpState   Op = "state"
 	OpRelease Op = "release"
 	OpLogs    Op = "logs"
 	OpDup     Op = "dup"
