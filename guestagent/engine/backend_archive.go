@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/berthhq/berth/guestagent/engine/archive"
+	"github.com/berthhq/berth/guestagent/engine/supervisor/identity"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
 )
@@ -19,7 +20,7 @@ func (b archiveBackend) root(ctx context.Context, name, path string) (*archive.R
 	if err != nil {
 		return nil, "", false, err
 	}
-	return archive.NewRoot(dir), inside, readOnly, nil
+	return archive.NewRoot(dir, name), inside, readOnly, nil
 }
 
 func (b archiveBackend) ContainerStatPath(ctx context.Context, name, path string) (container.PathStat, error) {
@@ -65,7 +66,31 @@ func (b archiveBackend) ContainerPutArchive(ctx context.Context, name, path stri
 	if readOnly {
 		return errdefs.Forbidden("container rootfs is marked read-only")
 	}
-	return root.Write(inside, tar, archive.WriteOptions{NoOverwriteDirNonDir: noOverwriteDirNonDir, KeepIDs: copyUIDGID})
+	o := archive.WriteOptions{NoOverwriteDirNonDir: noOverwriteDirNonDir}
+	if copyUIDGID {
+		if o.Owner, err = b.owner(ctx, name); err != nil {
+			return err
+		}
+	}
+	return root.Write(inside, tar, o)
+}
+
+// owner is the user that a container runs as; nil where it says none.
+func (b archiveBackend) owner(ctx context.Context, name string) (*archive.Owner, error) {
+	c, err := b.e.containers.ContainerInspect(ctx, name, false)
+	if err != nil || c.Config.User == "" {
+		return nil, err
+	}
+	dir, _, _, err := b.e.containers.Open(ctx, name, "/")
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	uid, gid, err := identity.Lookup(dir, c.Config.User)
+	if err != nil {
+		return nil, errdefs.Invalid("%w", err)
+	}
+	return &archive.Owner{UID: uid, GID: gid}, nil
 }
 
 func (b archiveBackend) ContainerExport(ctx context.Context, name string, w io.Writer) error {

@@ -71,7 +71,7 @@ func TestBadInput(t *testing.T) {
 		{req: "POST /containers/create", body: create + `,"HostConfig":{"AutoRemove":true,"RestartPolicy":{"Name":"always"}}}`, status: 400, message: "can't create 'AutoRemove' container with restart policy"},
 		{req: "POST /containers/create", body: create + `,"HostConfig":{"RestartPolicy":{"Name":"sometimes"}}}`, status: 400, message: "invalid restart policy: unknown policy 'sometimes'"},
 		{req: "POST /containers/create", body: create + `,"HostConfig":{"RestartPolicy":{"Name":"always","MaximumRetryCount":3}}}`, status: 400, message: "invalid restart policy: maximum retry count can only be used with 'on-failure'"},
-		{req: "POST /v1.43/containers/create", body: create + `,"NetworkingConfig":{"EndpointsConfig":{"b":{},"a":null}}}`, status: 400, message: "Container cannot be connected to network endpoints: a, b"},
+		{req: "POST /v1.43/containers/create", body: create + `,"NetworkingConfig":{"EndpointsConfig":{"b":{},"a":null}}}`, status: 400, message: "Container cannot be created with multiple network endpoints"},
 		{req: "POST /v1.43/containers/create", body: create + `,"MacAddress":"zz"}`, status: 400, message: "invalid MAC address: zz"},
 		{req: "POST /v1.43/containers/create", body: create + `,"MacAddress":"02:00:00:00:00:01","HostConfig":{"NetworkMode":"host"}}`, status: 400, message: "conflicting options: mac-address and the network mode"},
 		{req: "POST /v1.51/containers/create", body: create + `,"MacAddress":"02:00:00:00:00:01","NetworkingConfig":{"EndpointsConfig":{"bridge":{"MacAddress":"02:00:00:00:00:02"}}}}`, status: 400, message: "the container-wide MAC address must match"},

@@ -70,9 +70,14 @@ func (c *call) number(key string) (*int, error) {
 
 // size reads one side of a terminal's size.
 func (c *call) size(key, side string) (uint16, error) {
-	n, err := strconv.ParseUint(c.query.Get(key), 10, 16)
+	text := c.query.Get(key)
+	digits, negative := strings.CutPrefix(text, "-")
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err == nil && negative {
+		err = &strconv.NumError{Err: strconv.ErrRange}
+	}
 	if err != nil {
-		return 0, errdefs.Invalid("invalid resize %s %q: %w", side, c.query.Get(key), err)
+		return 0, errdefs.Invalid("invalid resize %s %q: %w", side, text, errors.Unwrap(err))
 	}
 	return uint16(n), nil
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"net"
 	"slices"
-	"strings"
 
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -108,12 +107,7 @@ func adaptCreate(v Version, body *createBody) (warnings []string, err error) {
 		return nil, errdefs.Invalid(`mount type "image" is only supported with API 1.48 and newer`)
 	}
 	if eps := req.NetworkingConfig.EndpointsConfig; v.Before(44) && len(eps) > 1 {
-		names := make([]string, 0, len(eps))
-		for name := range eps {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		return nil, errdefs.Invalid("Container cannot be connected to network endpoints: %s", strings.Join(names, ", "))
+		return nil, errdefs.Invalid("Container cannot be created with multiple network endpoints")
 	}
 	if body.MacAddress == "" || !v.Before(52) {
 		return nil, nil

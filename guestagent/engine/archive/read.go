@@ -22,7 +22,7 @@ import (
 func (r *Root) Read(name string) (io.ReadCloser, container.PathStat, error) {
 	fd, base, err := r.locate(name)
 	if err != nil {
-		return nil, container.PathStat{}, missing(name, err)
+		return nil, container.PathStat{}, r.missing(name, err)
 	}
 	st, err := statOf(fd, base)
 	if err != nil {

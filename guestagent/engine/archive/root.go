@@ -13,10 +13,13 @@ import (
 )
 
 // Root is the root directory of a container.
-type Root struct{ dir *os.File }
+type Root struct {
+	dir  *os.File
+	name string
+}
 
-// NewRoot takes over the descriptor of a root directory.
-func NewRoot(dir *os.File) *Root { return &Root{dir} }
+// NewRoot takes over the descriptor of the root directory of a container, whose name errors have.
+func NewRoot(dir *os.File, container string) *Root { return &Root{dir, container} }
 
 // Close gives the root back.
 func (r *Root) Close() error { return r.dir.Close() }
@@ -48,7 +51,7 @@ func split(name string) (dir, base string, follow bool) {
 func (r *Root) locate(name string) (fd int, base string, err error) {
 	dir, base, follow := split(name)
 	if base == "/" || follow {
-		fd, err = r.open(path.Join(dir, base), unix.O_PATH)
+		fd, err = r.open(path.Join(dir, base), unix.O_PATH|unix.O_DIRECTORY)
 		return fd, base, err
 	}
 	parent, err := r.open(dir, unix.O_PATH|unix.O_DIRECTORY)
@@ -61,9 +64,12 @@ func (r *Root) locate(name string) (fd int, base string, err error) {
 }
 
 // missing words an error of a path as docker does.
-func missing(name string, err error) error {
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		return errdefs.NotFound("Could not find the file %s in container", name)
+func (r *Root) missing(name string, err error) error {
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return errdefs.NotFound("Could not find the file %s in container %s", name, r.name)
+	case errors.Is(err, unix.ENOTDIR):
+		return errdefs.Invalid("%s in container %s: not a directory", name, r.name)
 	}
 	return errdefs.System("opening %s in the container: %w", name, err)
 }

@@ -15,7 +15,7 @@ import (
 func (r *Root) Stat(name string) (container.PathStat, error) {
 	fd, base, err := r.locate(name)
 	if err != nil {
-		return container.PathStat{}, missing(name, err)
+		return container.PathStat{}, r.missing(name, err)
 	}
 	defer unix.Close(fd)
 	return statOf(fd, base)

@@ -16,12 +16,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Owner is a user and a group of a container.
+type Owner struct{ UID, GID int }
+
 // WriteOptions say how an archive is put into a root.
 type WriteOptions struct {
 	// NoOverwriteDirNonDir refuses to replace a directory by something else, and the other way round.
 	NoOverwriteDirNonDir bool
-	// KeepIDs keeps the archive's owners; otherwise all belongs to root.
-	KeepIDs bool
+	// Owner is whom all is given to; nil keeps the archive's owners.
+	Owner *Owner
 }
 
 // Write puts the files of a tar archive into a directory of the root. Names that lead out of the directory, and device
@@ -29,15 +32,15 @@ type WriteOptions struct {
 func (r *Root) Write(dir string, in io.Reader, o WriteOptions) error {
 	fd, err := r.open(dir, unix.O_PATH)
 	if err != nil {
-		return missing(dir, err)
+		return r.missing(dir, err)
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return missing(dir, err)
+		return r.missing(dir, err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		return errdefs.Invalid("extraction point is not a directory")
+		return errdefs.Invalid("extraction point is not a directory: %s in container %s: not a directory", dir, r.name)
 	}
 	w := &extraction{root: r, dir: path.Clean("/" + dir), opts: o, times: map[string]time.Time{}}
 	t := tar.NewReader(in)
@@ -153,9 +156,9 @@ func (w *extraction) clear(parent int, base string, h *tar.Header) error {
 // make makes one file. It did not exist a moment ago; if it does now, somebody in the container is racing us, and the
 // exclusive calls fail.
 func (w *extraction) make(parent int, base string, h *tar.Header, content io.Reader) error {
-	uid, gid := 0, 0
-	if w.opts.KeepIDs {
-		uid, gid = h.Uid, h.Gid
+	uid, gid := h.Uid, h.Gid
+	if o := w.opts.Owner; o != nil {
+		uid, gid = o.UID, o.GID
 	}
 	mode := uint32(h.Mode & 0o7777)
 	switch h.Typeflag {

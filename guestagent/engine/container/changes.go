@@ -5,6 +5,7 @@ package container
 import (
 	"context"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,6 +51,7 @@ func (s *Service) ContainerChanges(ctx context.Context, ref string) ([]container
 	if err != nil {
 		return nil, errdefs.System("reading the changes of container %s: %w", r.Name, err)
 	}
+	out = slices.DeleteFunc(out, func(c container.FilesystemChange) bool { return onlyOurs(out, c, upper, lower) })
 	slices.SortFunc(out, func(a, b container.FilesystemChange) int { return strings.Compare(a.Path, b.Path) })
 	return out, nil
 }
@@ -61,6 +63,27 @@ func ours() map[string]bool {
 		out[p] = true
 	}
 	return out
+}
+
+// onlyOurs says that a directory stands in the upper layer for nothing but files of ours that were made in it.
+func onlyOurs(all []container.FilesystemChange, c container.FilesystemChange, upper string, lower []string) bool {
+	holds := func(p string) bool { return strings.HasPrefix(p, c.Path+"/") }
+	if c.Kind != container.ChangeModify || !slices.ContainsFunc(slices.Collect(maps.Keys(ours())), holds) {
+		return false
+	}
+	if slices.ContainsFunc(all, func(o container.FilesystemChange) bool { return holds(o.Path) }) {
+		return false
+	}
+	var now, was syscall.Stat_t
+	if syscall.Lstat(upper+c.Path, &now) != nil {
+		return false
+	}
+	for _, l := range lower {
+		if syscall.Lstat(l+c.Path, &was) == nil {
+			return now.Mode == was.Mode && now.Uid == was.Uid && now.Gid == was.Gid
+		}
+	}
+	return false
 }
 
 // changeKind tells a whiteout (a character device 0:0) from what is new and what stood in a lower layer.

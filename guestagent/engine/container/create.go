@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/image"
+	"github.com/berthhq/berth/guestagent/engine/runtime"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -71,6 +72,7 @@ func (s *Service) assemble(img *image.Image, req *container.CreateRequest, host 
 	cfg, h := *req.Config, *host
 	mergeImage(&cfg, &img.Config.Config)
 	s.mergeDefaults(&h)
+	runtime.HidePaths(&h)
 	r := Record{ID: id, Created: time.Now().UTC(), Config: &cfg, Host: &h, Image: img, Networks: map[string]*network.EndpointSettings{}}
 	r.State.turn(container.StateCreated)
 	if r.Path, r.Args, err = command(&cfg); err != nil {

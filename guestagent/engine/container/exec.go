@@ -105,7 +105,7 @@ func (s *Service) ExecStart(ctx context.Context, id string, req *container.ExecS
 	if again {
 		return errdefs.Conflict("Error: Exec command %s has already run", id)
 	}
-	tty := x.req.Tty
+	tty := req.Tty // as docker: how the stream is framed is said at the start
 	s.publish(&r, "exec_start: "+strings.Join(x.req.Cmd, " "), "execID", id)
 	if req.Detach {
 		return s.runExec(ctx, x, &r, req, nil, nil)
@@ -279,5 +279,9 @@ func (s *Service) ExecResize(ctx context.Context, id string, height, width uint1
 	if err != nil {
 		return err
 	}
-	return s.Runtime.Resize(ctx, x.container.snapshot().ID, id, height, width)
+	r := x.container.snapshot()
+	if !r.State.running() {
+		return errdefs.Conflict("container %s is not running", r.ID)
+	}
+	return s.Runtime.Resize(ctx, r.ID, id, height, width)
 }

@@ -187,7 +187,13 @@ func (s *Service) execAndRead(ctx context.Context, e *entry, args []string, time
 	case <-x.done:
 	case <-time.After(timeout):
 		s.killProbe(x, r.ID)
-		return probeCouldNot, fmt.Sprintf(probeTimedOut, timeout), nil
+		output = fmt.Sprintf(probeTimedOut, timeout)
+		select { // what it has written so far
+		case got := <-text:
+			output += ": " + got
+		case <-time.After(killProbeAfter):
+		}
+		return probeCouldNot, output, nil
 	case <-ctx.Done():
 		s.killProbe(x, r.ID)
 		return 0, "", ctx.Err()

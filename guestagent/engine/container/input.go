@@ -4,6 +4,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -100,7 +101,7 @@ func (s *Service) userMounts(in *runtime.Input, r *Record) error {
 	for _, m := range r.Mounts {
 		out := runtime.Mount{
 			Type: "bind", Source: m.Source, Destination: m.Destination, ReadOnly: m.ReadOnly,
-			Propagation: string(m.Propagation), NoRecurse: m.NoRecurse,
+			Propagation: string(m.Propagation), NoRecurse: m.NoRecurse, ShallowReadOnly: m.ShallowRO,
 		}
 		switch m.Type {
 		case apimount.TypeTmpfs:
@@ -134,14 +135,22 @@ func subpath(volume, sub string) (string, error) {
 		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
 	})
 	if err != nil {
-		return "", errdefs.Invalid("cannot access path %s: %w", sub, err)
+		return "", subpathError(sub, err)
 	}
 	defer unix.Close(fd)
 	name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
 	if err != nil || !within(name, volume) {
-		return "", errdefs.Invalid("cannot access path %s: it leads out of the volume", sub)
+		return "", subpathError(sub, unix.EXDEV)
 	}
 	return name, nil
+}
+
+// subpathError words what is wrong with a volume-subpath as docker does.
+func subpathError(sub string, err error) error {
+	if errors.Is(err, unix.EXDEV) || errors.Is(err, unix.ELOOP) {
+		return errdefs.Invalid("path %s: path concatenation escapes the base directory", sub)
+	}
+	return errdefs.Invalid("cannot access path %s: %w", sub, err)
 }
 
 // netContainer is the container whose network is shared.
@@ -163,7 +172,7 @@ func (s *Service) joinNamespaces(in *runtime.Input, r *Record) error {
 		if j.ref == "" {
 			continue
 		}
-		t, err := s.target(j.ref)
+		t, err := s.target(j.ref, j.ns)
 		if err != nil {
 			return err
 		}
@@ -193,17 +202,20 @@ func refOf(mode string) string {
 	return ref
 }
 
-// target is a running container to share something with.
-func (s *Service) target(ref string) (Record, error) {
+// target is a running container to share a namespace with.
+func (s *Service) target(ref, ns string) (Record, error) {
 	e, err := s.find(ref)
 	if err != nil {
-		return Record{}, err
+		return Record{}, errdefs.Invalid("%w", err)
 	}
 	t := e.snapshot()
-	if !t.State.running() {
+	switch {
+	case t.State.running():
+		return t, nil
+	case ns == "net":
 		return t, errdefs.Conflict("cannot join network of a non running container: %s", t.ID)
 	}
-	return t, nil
+	return t, errdefs.System("failed to join %s namespace: container %s is not running", strings.ToUpper(ns), t.ID)
 }
 
 // makeShm mounts the shared memory that other containers can share.

@@ -27,7 +27,7 @@ func (s *Service) ContainerInspect(ctx context.Context, ref string, size bool) (
 		ID: r.ID, Created: r.Created.Format(time.RFC3339Nano), Path: r.Path, Args: r.Args, State: inspectState(&r),
 		Image: r.Image.ID, ResolvConfPath: s.Layout.ResolvConf(r.ID), HostnamePath: s.Layout.Hostname(r.ID),
 		HostsPath: s.Layout.Hosts(r.ID), Name: "/" + r.Name, RestartCount: r.Restarts, Driver: "overlayfs", Platform: "linux",
-		ExecIDs: s.execIDs(e), HostConfig: r.Host, Mounts: mountPoints(&r), Config: r.Config,
+		ExecIDs: s.execIDs(e), HostConfig: s.shownHost(&r), Mounts: mountPoints(&r), Config: r.Config,
 		NetworkSettings:         &container.NetworkSettings{Ports: ports, Networks: nets},
 		ImageManifestDescriptor: &r.Image.Manifest,
 		Storage:                 &storage.Storage{RootFS: &storage.RootFSStorage{Snapshot: &storage.RootFSStorageSnapshot{Name: "overlayfs"}}},
@@ -48,6 +48,22 @@ func (s *Service) ContainerInspect(ctx context.Context, ref string, size bool) (
 		out.SizeRw, out.SizeRootFs = &rw, &root
 	}
 	return out, nil
+}
+
+// shownHost is a container's configuration with its legacy links as they are: "/target:/container/alias".
+func (s *Service) shownHost(r *Record) *container.HostConfig {
+	h := *r.Host
+	h.Links = nil
+	if !r.legacy() {
+		return &h
+	}
+	for alias, id := range r.Links {
+		if target, err := s.find(id); err == nil {
+			h.Links = append(h.Links, "/"+target.snapshot().Name+":/"+r.Name+"/"+alias)
+		}
+	}
+	slices.Sort(h.Links)
+	return &h
 }
 
 func inspectState(r *Record) *container.State {

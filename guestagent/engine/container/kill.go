@@ -18,7 +18,7 @@ func (s *Service) ContainerKill(ctx context.Context, ref, name string) error {
 		return err
 	}
 	sig := syscall.SIGKILL
-	if name != "" && name != "0" {
+	if name != "" {
 		if sig, err = parseSignal(name); err != nil {
 			return err
 		}

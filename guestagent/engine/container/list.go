@@ -154,6 +154,9 @@ func portSummaries(ports network.PortMap) []container.PortSummary {
 func mountPoints(r *Record) []container.MountPoint {
 	out := []container.MountPoint{}
 	for _, m := range r.Mounts {
+		if m.Type == "tmpfs" && m.OfTmpfs {
+			continue // as docker: --tmpfs is told of in HostConfig alone
+		}
 		p := container.MountPoint{
 			Type: m.Type, Name: m.Name, Source: m.Source, Destination: m.Destination, Driver: m.Driver, Mode: m.Mode,
 			RW: !m.ReadOnly, Propagation: m.Propagation,

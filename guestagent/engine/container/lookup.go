@@ -9,8 +9,8 @@ import (
 	"github.com/berthhq/berth/internal/errdefs"
 )
 
-// find gets a container by its ID, its name or an unambiguous beginning of its ID, in this order. Errors: NotFound,
-// Invalid where more than one ID begins so.
+// find gets a container by its ID, its name, the name that a legacy link gives it ("container/alias") or an unambiguous
+// beginning of its ID, in this order. Errors: NotFound, Invalid where more than one ID begins so.
 func (s *Service) find(ref string) (*entry, error) {
 	if ref == "" {
 		return nil, errdefs.Invalid("Container name cannot be empty")
@@ -21,6 +21,9 @@ func (s *Service) find(ref string) (*entry, error) {
 		return e, nil
 	}
 	if e := s.byName[strings.TrimPrefix(ref, "/")]; e != nil {
+		return e, nil
+	}
+	if e := s.linkedAs(strings.TrimPrefix(ref, "/")); e != nil {
 		return e, nil
 	}
 	var found *entry
@@ -37,6 +40,19 @@ func (s *Service) find(ref string) (*entry, error) {
 		return nil, errdefs.NotFound("No such container: %s", ref)
 	}
 	return found, nil
+}
+
+// linkedAs follows a legacy link. The caller holds mu.
+func (s *Service) linkedAs(ref string) *entry {
+	parent, alias, ok := strings.Cut(ref, "/")
+	if !ok || s.byName[parent] == nil {
+		return nil
+	}
+	r := s.byName[parent].snapshot()
+	if !r.legacy() {
+		return nil
+	}
+	return s.byID[r.Links[alias]]
 }
 
 // ID gives the whole ID of what a client named.

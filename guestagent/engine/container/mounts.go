@@ -50,7 +50,7 @@ func (s *Service) mountsOf(r *Record) ([]Mount, error) {
 	for _, dst := range slices.Sorted(maps.Keys(r.Host.Tmpfs)) {
 		clean, err := destination(dst)
 		if err == nil {
-			err = ask(Mount{Type: mount.TypeTmpfs, Destination: clean, Mode: r.Host.Tmpfs[dst], Options: splitOptions(r.Host.Tmpfs[dst])})
+			err = ask(Mount{Type: mount.TypeTmpfs, OfTmpfs: true, Destination: clean, Mode: r.Host.Tmpfs[dst], Options: splitOptions(r.Host.Tmpfs[dst])})
 		}
 		if err != nil {
 			return nil, err
@@ -108,7 +108,7 @@ func (s *Service) volumesFrom(r *Record, at map[string]Mount) error {
 		}
 		other, err := s.find(ref)
 		if err != nil {
-			return err
+			return errdefs.Invalid("%w", err)
 		}
 		for _, m := range other.snapshot().Mounts {
 			if m.Type != mount.TypeBind && m.Type != mount.TypeVolume {

@@ -150,7 +150,15 @@ func (m *Mount) fromBind(in *mount.Mount, bad func(string, ...any) error) error 
 		if o.Propagation != "" && modes()[string(o.Propagation)] != "propagation" {
 			return bad("invalid propagation mode: %s", o.Propagation)
 		}
-		m.Propagation, m.NoRecurse, m.MakeSource = o.Propagation, o.NonRecursive, o.CreateMountpoint
+		m.Propagation, m.NoRecurse, m.MakeSource, m.ShallowRO = o.Propagation, o.NonRecursive, o.CreateMountpoint, o.ReadOnlyNonRecursive
+		if o.ReadOnlyForceRecursive {
+			switch {
+			case o.ReadOnlyNonRecursive:
+				return bad("bind-recursive options conflict")
+			case !m.ReadOnly:
+				return bad("option bind-recursive=readonly requires the mount to be read-only")
+			}
+		}
 	}
 	if _, err := os.Stat(m.Source); err != nil && !m.MakeSource {
 		return bad("bind source path does not exist: %s", in.Source)

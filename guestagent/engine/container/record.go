@@ -48,8 +48,10 @@ type Mount struct {
 	Options     []string // for a tmpfs
 	Subpath     string   // within a volume
 	NoRecurse   bool
+	ShallowRO   bool // read-only, but not what is mounted below it
 	Anonymous   bool // a volume that rm -v takes along
 	NoCopy      bool
+	OfTmpfs     bool // asked for with --tmpfs, not --mount
 	MakeSource  bool // a bind whose source is made where it is missing, as -v does
 }
 

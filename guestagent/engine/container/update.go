@@ -33,7 +33,7 @@ func (s *Service) ContainerUpdate(ctx context.Context, ref string, cfg *containe
 	overlay(&h.Resources, &cfg.Resources)
 	if cfg.RestartPolicy.Name != "" {
 		if r.Host.AutoRemove {
-			return none, errdefs.Invalid("Restart policy cannot be updated because AutoRemove is enabled for the container")
+			return none, errdefs.Conflict("Restart policy cannot be updated because AutoRemove is enabled for the container")
 		}
 		h.RestartPolicy = cfg.RestartPolicy
 	}
@@ -84,6 +84,7 @@ func overlay(to, from *container.Resources) {
 		to.BlkioWeight = from.BlkioWeight
 	}
 	if from.PidsLimit != nil {
-		to.PidsLimit = from.PidsLimit
+		limit := max(*from.PidsLimit, 0) // -1 is no limit too
+		to.PidsLimit = &limit
 	}
 }

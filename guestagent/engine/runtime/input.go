@@ -44,6 +44,8 @@ type Mount struct {
 	Propagation string   // "rprivate" where empty
 	Options     []string // further mount options (tmpfs: size=, mode=; bind: exec, nosuid …)
 	NoRecurse   bool     // bind, not rbind
+
+	ShallowReadOnly bool // read-only itself, mounts below it as they are
 }
 
 // State is a started process.

@@ -75,8 +75,7 @@ func kernelMounts(in Input) []specs.Mount {
 	}
 	switch {
 	case in.Host.IpcMode.IsHost():
-		ms = ms[:len(ms)-1]
-		ms = append(ms, bind("/dev/mqueue", "/dev/mqueue"), bind("/dev/shm", "/dev/shm"))
+		ms = append(ms, bind("/dev/shm", "/dev/shm")) // an mqueue shows the queues of the namespace it is mounted in
 	case in.Host.IpcMode.IsNone():
 	case in.ShmPath != "":
 		ms = append(ms, bind(in.ShmPath, "/dev/shm"))
@@ -126,7 +125,7 @@ func (m Mount) oci() specs.Mount {
 	out.Options = append([]string{kind, prop}, m.Options...)
 	if m.ReadOnly {
 		out.Options = append(out.Options, "ro")
-		if !m.NoRecurse && recursiveReadonly() {
+		if !m.NoRecurse && !m.ShallowReadOnly && recursiveReadonly() {
 			out.Options = append(out.Options, "rro")
 		}
 	}

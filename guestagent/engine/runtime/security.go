@@ -3,6 +3,8 @@
 package runtime
 
 import (
+	"cmp"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -197,12 +199,38 @@ func setSeccomp(s *specs.Spec, in Input) error {
 // maskedPaths and readonlyPaths are docker's defaults.
 var (
 	maskedPaths = [...]string{
-		"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-		"/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
-		"/sys/devices/virtual/powercap", "/sys/firmware",
+		"/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+		"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",
+		"/sys/firmware", "/sys/devices/virtual/powercap",
 	}
 	readonlyPaths = [...]string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 )
+
+// defaultMasked are the paths masked by default: those above, and of each processor how often it was throttled for its
+// heat, from which the load of others can be read (GHSA-6fw5-f8r9-fgfm).
+var defaultMasked = sync.OnceValue(func() []string {
+	cpus, err := filepath.Glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle")
+	if err != nil {
+		return maskedPaths[:] // the pattern is a good one
+	}
+	slices.SortFunc(cpus, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
+	return append(maskedPaths[:], cpus...)
+})
+
+// HidePaths fills in docker's defaults for the paths of /proc and /sys that a container may not see or change, where it
+// says nothing of its own. A privileged one may all.
+func HidePaths(h *container.HostConfig) {
+	o, err := parseSecurityOpts(h.SecurityOpt)
+	if err != nil || h.Privileged || o.unmasked {
+		return
+	}
+	if h.MaskedPaths == nil {
+		h.MaskedPaths = slices.Clone(defaultMasked())
+	}
+	if h.ReadonlyPaths == nil {
+		h.ReadonlyPaths = slices.Clone(readonlyPaths[:])
+	}
+}
 
 func setPaths(s *specs.Spec, in Input) error {
 	o, err := parseSecurityOpts(in.Host.SecurityOpt)
@@ -212,7 +240,7 @@ func setPaths(s *specs.Spec, in Input) error {
 	if in.Host.Privileged || o.unmasked {
 		return nil
 	}
-	s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = maskedPaths[:], readonlyPaths[:]
+	s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = defaultMasked(), readonlyPaths[:]
 	if in.Host.MaskedPaths != nil {
 		s.Linux.MaskedPaths = in.Host.MaskedPaths
 	}

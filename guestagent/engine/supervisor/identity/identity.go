@@ -56,6 +56,15 @@ func Apply(p *specs.Process, root *os.File, name string, groups []string) error 
 	return nil
 }
 
+// Lookup gives the ids that name stands for, as in Apply.
+func Lookup(root *os.File, name string) (uid, gid int, err error) {
+	var p specs.Process
+	if err := Apply(&p, root, name, nil); err != nil {
+		return 0, 0, err
+	}
+	return int(p.User.UID), int(p.User.GID), nil
+}
+
 func explain(name string, err error) error {
 	u, g, _ := strings.Cut(name, ":")
 	switch {

@@ -42,6 +42,7 @@ func (a *assembly) build() (err error) {
 		{"naming the host", a.nameHost},
 		{"attaching the root", a.attachRoot},
 		{"", a.mountAll},
+		{"making the working directory", a.makeCwd},
 		{"", a.makeDevices},
 		{"", a.openConsole},
 		{"", a.setSysctls},
@@ -90,6 +91,19 @@ func (a *assembly) mountAll() error {
 		}
 	}
 	return nil
+}
+
+// makeCwd makes the working directory where it is missing, as runc does.
+func (a *assembly) makeCwd() error {
+	cwd := a.spec.Process.Cwd
+	if cwd == "" || cwd == "/" {
+		return nil
+	}
+	fd, err := openOrMake(a.root, cwd, true)
+	if err != nil {
+		return nil // why it cannot be entered is told when that is tried, in the words for it
+	}
+	return unix.Close(fd)
 }
 
 func (a *assembly) mountOne(i int, m *specs.Mount) (err error) {

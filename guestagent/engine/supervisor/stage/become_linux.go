@@ -23,6 +23,11 @@ func (a *assembly) become() error {
 	if err := a.openStdio(p); err != nil {
 		return err
 	}
+	// Before the filter, which may not know the call. Who may not enter as root (NFS) tries again as the user.
+	cwd, err := openDir(p.Cwd)
+	if err != nil && !errors.Is(err, unix.EACCES) {
+		return err
+	}
 	if !p.NoNewPrivileges {
 		if err := a.filter(); err != nil {
 			return err
@@ -31,7 +36,7 @@ func (a *assembly) become() error {
 	if err := identify(p); err != nil {
 		return err
 	}
-	if err := enterDir(p.Cwd); err != nil {
+	if err := enterDir(cwd, p.Cwd); err != nil {
 		return err
 	}
 	file, err := lookPath(p.Args[0], p.Env)
@@ -129,22 +134,33 @@ func (a *assembly) filter() error {
 	return nil
 }
 
-// enterDir changes to the working directory as the user who will run there. A link of /proc that stands for an open
-// descriptor is not followed: it could lead out of the root (CVE-2024-21626).
-func enterDir(cwd string) error {
+// openDir opens the working directory; -1 is none. A link of /proc that stands for an open descriptor is not followed:
+// it could lead out of the root (CVE-2024-21626).
+func openDir(cwd string) (int, error) {
 	if cwd == "" {
-		return nil
+		return -1, nil
 	}
-	what := fmt.Sprintf("chdir to cwd (%q) set in config.json failed", cwd)
 	fd, err := unix.Openat2(unix.AT_FDCWD, cwd, &unix.OpenHow{
 		Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS,
 	})
-	if err != nil {
-		return step(what, err)
+	return fd, step(chdir(cwd), err)
+}
+
+func chdir(cwd string) string { return fmt.Sprintf("chdir to cwd (%q) set in config.json failed", cwd) }
+
+// enterDir changes to the working directory as the user who will run there. fd is the directory, or -1.
+func enterDir(fd int, cwd string) (err error) {
+	if cwd == "" {
+		return nil
+	}
+	if fd < 0 {
+		if fd, err = openDir(cwd); err != nil {
+			return err
+		}
 	}
 	defer unix.Close(fd)
 	if err := unix.Fchdir(fd); err != nil {
-		return step(what, err)
+		return step(chdir(cwd), err)
 	}
 	var buf [unix.PathMax]byte
 	if _, err := unix.Getcwd(buf[:]); err != nil || buf[0] != '/' { // "(unreachable)…" outside of the root

@@ -336,6 +336,13 @@ func TestLimitsAndUmask(t *testing.T) {
 	}
 }
 
+func TestTheWorkingDirectoryIsMade(t *testing.T) {
+	got := sh(t, "pwd; stat -c %u:%a .", func(w *world) { w.spec.Process.Cwd = "/new/place" })
+	if got != "/new/place\n0:755" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestWhatCannotBeExecuted(t *testing.T) {
 	for name, tc := range map[string]struct {
 		args   []string
@@ -351,8 +358,8 @@ func TestWhatCannotBeExecuted(t *testing.T) {
 			change: func(w *world) { os.WriteFile(filepath.Join(w.root, "plain"), []byte("x"), 0o644) }},
 		"not a program": {args: []string{"/junk"}, exec: true, errno: unix.ENOEXEC, text: "exec format error",
 			change: func(w *world) { os.WriteFile(filepath.Join(w.root, "junk"), []byte("junk"), 0o755) }},
-		"no such directory": {args: []string{"true"}, errno: unix.ENOENT, text: "chdir to cwd",
-			change: func(w *world) { w.spec.Process.Cwd = "/nowhere" }},
+		"not a directory": {args: []string{"true"}, errno: unix.ENOTDIR, text: "chdir to cwd",
+			change: func(w *world) { w.spec.Process.Cwd = "/bin/sh" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, tc.args...)
