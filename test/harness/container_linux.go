@@ -129,6 +129,11 @@ func (w *World) Logs(id string) (string, string) {
 	r, err := w.API.ContainerLogs(w.Ctx(), id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true})
 	w.Must(err)
 	defer r.Close()
+	if w.Inspect(id).Config.Tty {
+		b, err := io.ReadAll(r)
+		w.Must(err)
+		return string(b), ""
+	}
 	return w.Split(r)
 }
 

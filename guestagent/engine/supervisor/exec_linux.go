@@ -24,13 +24,7 @@ func (s *Server) exec(req *proto.Request, files []*os.File) (*proto.State, error
 		closeFiles(files)
 		return nil, err
 	}
-	if wanted == 1 {
-		err = s.join(p, files[0], *e.Attach)
-	}
-	if err == nil {
-		err = c.launchExec(p, req.ExecID, e)
-	}
-	if err != nil {
+	if err := c.launchExec(p, req.ExecID, e, files); err != nil {
 		c.mu.Lock()
 		delete(c.execs, req.ExecID)
 		c.mu.Unlock()
@@ -68,13 +62,17 @@ func (s *Server) claimExec(id, execID string) (*container, *process, error) {
 	return c, p, nil
 }
 
-func (c *container) launchExec(p *process, execID string, e *proto.Exec) error {
+// launchExec starts the process and then takes over its client, if there is one: where the start fails, the engine's
+// duplicate of the connection still stands, to tell the client why.
+func (c *container) launchExec(p *process, execID string, e *proto.Exec, client []*os.File) error {
 	run, err := c.alive()
 	if err != nil {
+		closeFiles(client)
 		return err
 	}
 	ours, theirs, err := pipesFor(e.Streams)
 	if err != nil {
+		closeFiles(client)
 		return err
 	}
 	at := time.Now()
@@ -82,6 +80,11 @@ func (c *container) launchExec(p *process, execID string, e *proto.Exec) error {
 	theirs.Close()
 	if err == nil && e.Streams.Terminal {
 		ours, err = terminal(console, e.Streams)
+	}
+	if err != nil {
+		closeFiles(client)
+	} else if len(client) == 1 {
+		err = c.srv.join(p, client[0], *e.Attach)
 	}
 	if err != nil {
 		ours.Close()
