@@ -44,7 +44,7 @@ type Volumes interface {
 	Release(containerID string) error
 	Mount(name string) (path string, err error)
 	Unmount(name string) error
-	CopyUp(name string, from *os.File) error
+	CopyUp(name, sub string, from *os.File) error
 	Remove(ctx context.Context, name string, force bool) error
 }
 

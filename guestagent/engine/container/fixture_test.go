@@ -402,7 +402,7 @@ func (f *fakeVolumes) Unmount(name string) error {
 	return nil
 }
 
-func (f *fakeVolumes) CopyUp(name string, from *os.File) error {
+func (f *fakeVolumes) CopyUp(name, sub string, from *os.File) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	list, err := from.Readdirnames(-1)

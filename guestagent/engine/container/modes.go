@@ -36,7 +36,7 @@ func (s *Service) checkModes(c *container.Config, h *container.HostConfig, n *ne
 			continue
 		}
 		if _, err := s.find(ref); err != nil {
-			return err
+			return errdefs.Invalid("%w", err)
 		}
 	}
 	if err := checkSharedNetwork(c, h); err != nil {

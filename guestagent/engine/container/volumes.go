@@ -60,7 +60,7 @@ func (s *Service) makeVolumes(ctx context.Context, r *Record) error {
 		if err := s.Volumes.Acquire(m.Name, r.ID); err != nil {
 			return err
 		}
-		if m.NoCopy || m.Subpath != "" {
+		if m.NoCopy {
 			continue
 		}
 		if root == nil {
@@ -127,7 +127,7 @@ func (s *Service) copyUp(root *os.File, m *Mount) error {
 	}
 	dir := os.NewFile(uintptr(fd), m.Destination)
 	defer dir.Close()
-	return s.Volumes.CopyUp(m.Name, dir)
+	return s.Volumes.CopyUp(m.Name, m.Subpath, dir)
 }
 
 // mountVolumes makes the sources of a container's mounts ready for its start. Its second result takes it back.

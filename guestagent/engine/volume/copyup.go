@@ -13,8 +13,9 @@ import (
 )
 
 // CopyUp fills an empty volume from a directory of an image: owners, modes, links and extended attributes as they are.
-// A volume that has anything in it is left alone. The directory must be one that no container can change meanwhile.
-func (s *Service) CopyUp(name string, from *os.File) error {
+// sub is a directory within the volume to fill, which must exist; empty is the whole. What has anything in it is left
+// alone. The image's directory must be one that no container can change meanwhile.
+func (s *Service) CopyUp(name, sub string, from *os.File) error {
 	s.mu.Lock()
 	v, err := s.get(name)
 	s.mu.Unlock()
@@ -30,6 +31,14 @@ func (s *Service) CopyUp(name string, from *os.File) error {
 		defer s.Unmount(name)
 	}
 	dir := s.data(name)
+	if sub != "" {
+		within, err := openWithin(dir, sub)
+		if err != nil {
+			return nil // missing or no directory: told when the container starts
+		}
+		defer within.Close()
+		dir = fmt.Sprintf("/proc/self/fd/%d/.", within.Fd())
+	}
 	if full, err := hasEntries(dir); err != nil || full {
 		return err
 	}
@@ -37,6 +46,24 @@ func (s *Service) CopyUp(name string, from *os.File) error {
 		return errdefs.System("copying the image's content into volume %s: %w", name, err)
 	}
 	return nil
+}
+
+// openWithin opens a directory of a volume. Its links are the containers' and stay inside.
+func openWithin(dir, sub string) (*os.File, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	f, err := root.Open(sub)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := f.Stat(); err != nil || !st.IsDir() {
+		f.Close()
+		return nil, fmt.Errorf("%s is no directory", sub)
+	}
+	return f, nil
 }
 
 func hasEntries(dir string) (bool, error) {

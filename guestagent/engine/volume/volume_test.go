@@ -147,7 +147,7 @@ func TestCopyUpFillsEmptyVolumesOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer d.Close()
-		if err := s.CopyUp("data", d); err != nil {
+		if err := s.CopyUp("data", "", d); err != nil {
 			t.Fatal(err)
 		}
 	}
