@@ -4,7 +4,6 @@ package container
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -23,9 +22,10 @@ import (
 // initTarget is where berth-init appears in a container with --init, docker's place.
 const initTarget = "/sbin/docker-init"
 
-// input puts together what a runtime specification is made from.
-func (s *Service) input(ctx context.Context, r *Record, sb *network.Sandbox, env []string) (runtime.Input, error) {
-	in := runtime.Input{
+// input puts together what a runtime specification is made from. held keeps open what the specification names; it is
+// to be closed when the start is over.
+func (s *Service) input(ctx context.Context, r *Record, sb *network.Sandbox, env []string) (in runtime.Input, held subpaths, err error) {
+	in = runtime.Input{
 		ID: r.ID, Name: r.Name, Hostname: r.Config.Hostname, Domainname: r.Config.Domainname,
 		Config: r.Config, Host: r.Host, Image: r.Image.Config,
 		Args:       append([]string{r.Path}, r.Args...),
@@ -39,24 +39,24 @@ func (s *Service) input(ctx context.Context, r *Record, sb *network.Sandbox, env
 	if sb != nil {
 		in.NetNS = sb.Key
 	}
-	var err error
 	if in.Log, err = s.logOf(r); err != nil {
-		return in, err
+		return in, nil, err
 	}
 	if in.Rootfs, err = s.Images.Mounts(ctx, r.Image, r.ID, s.Layout.Container(r.ID)); err != nil {
-		return in, err
+		return in, nil, err
 	}
 	if err := s.joinNamespaces(&in, r); err != nil {
-		return in, err
+		return in, nil, err
 	}
 	s.ownFiles(&in, r)
-	if err := s.userMounts(&in, r); err != nil {
-		return in, err
+	if err := s.userMounts(&in, r, &held); err != nil {
+		held.close()
+		return in, nil, err
 	}
 	if s.wantsInit(r) {
 		in.Args = append([]string{initTarget, "--"}, in.Args...)
 	}
-	return in, nil
+	return in, held, nil
 }
 
 func (s *Service) cgroupParent(r *Record) string {
@@ -97,7 +97,7 @@ func (s *Service) ownFiles(in *runtime.Input, r *Record) {
 }
 
 // userMounts turns the container's mounts into the runtime's.
-func (s *Service) userMounts(in *runtime.Input, r *Record) error {
+func (s *Service) userMounts(in *runtime.Input, r *Record, held *subpaths) error {
 	for _, m := range r.Mounts {
 		out := runtime.Mount{
 			Type: "bind", Source: m.Source, Destination: m.Destination, ReadOnly: m.ReadOnly,
@@ -108,7 +108,7 @@ func (s *Service) userMounts(in *runtime.Input, r *Record) error {
 			out = runtime.Mount{Type: "tmpfs", Destination: m.Destination, ReadOnly: m.ReadOnly, Options: m.Options}
 		case apimount.TypeVolume:
 			if m.Subpath != "" {
-				sub, err := subpath(m.Source, m.Subpath)
+				sub, err := held.open(m.Source, m.Subpath)
 				if err != nil {
 					return err
 				}
@@ -122,35 +122,6 @@ func (s *Service) userMounts(in *runtime.Input, r *Record) error {
 		in.Mounts = append(in.Mounts, out)
 	}
 	return nil
-}
-
-// subpath resolves a directory within a volume; its links are the containers' and stay inside.
-func subpath(volume, sub string) (string, error) {
-	dir, err := os.Open(volume)
-	if err != nil {
-		return "", errdefs.System("opening a volume: %w", err)
-	}
-	defer dir.Close()
-	fd, err := unix.Openat2(int(dir.Fd()), sub, &unix.OpenHow{
-		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
-	})
-	if err != nil {
-		return "", subpathError(sub, err)
-	}
-	defer unix.Close(fd)
-	name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
-	if err != nil || !within(name, volume) {
-		return "", subpathError(sub, unix.EXDEV)
-	}
-	return name, nil
-}
-
-// subpathError words what is wrong with a volume-subpath as docker does.
-func subpathError(sub string, err error) error {
-	if errors.Is(err, unix.EXDEV) || errors.Is(err, unix.ELOOP) {
-		return errdefs.Invalid("path %s: path concatenation escapes the base directory", sub)
-	}
-	return errdefs.Invalid("cannot access path %s: %w", sub, err)
 }
 
 // netContainer is the container whose network is shared.

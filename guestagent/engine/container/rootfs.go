@@ -33,7 +33,11 @@ func (s *Service) Open(ctx context.Context, ref, path string) (dir *os.File, ins
 				}
 				defer s.Volumes.Unmount(m.Name)
 			}
-			dir, err = os.Open(source)
+			if m.Subpath != "" {
+				dir, err = reopened(source, m.Subpath)
+			} else {
+				dir, err = os.Open(source)
+			}
 			return dir, rest, readOnly, wrapOpen(r.Name, err)
 		}
 	} else {
@@ -45,6 +49,16 @@ func (s *Service) Open(ctx context.Context, ref, path string) (dir *os.File, ins
 	}
 	dir, err = s.imageRoot(ctx, &r)
 	return dir, path, readOnly, err
+}
+
+// reopened opens a directory of a volume for reading.
+func reopened(volume, sub string) (*os.File, error) {
+	f, err := openSubpath(volume, sub)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return os.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 }
 
 func wrapOpen(name string, err error) error {

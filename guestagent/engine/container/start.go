@@ -104,10 +104,11 @@ func (s *Service) launch(ctx context.Context, e *entry, r *Record) (err error) {
 		return err
 	}
 	undo = append(undo, func() { s.Networks.Detach(ctx, r.ID) }, func() { s.dropShm(r) })
-	in, err := s.input(ctx, r, sb, env)
+	in, held, err := s.input(ctx, r, sb, env)
 	if err != nil {
 		return err
 	}
+	defer held.close()
 	if err := s.ignite(ctx, e, in); err != nil {
 		return err
 	}
