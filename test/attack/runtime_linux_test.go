@@ -154,8 +154,9 @@ func TestKernelFilesCannotBeMoved(t *testing.T) {
 		"pts-link":      {harness.Dir("dev/"), harness.Symlink("dev/pts", dir), harness.Symlink("dev/shm", dir), harness.Symlink("dev/mqueue", dir)},
 		"etc-link":      {harness.Symlink("etc/hosts", file), harness.Symlink("etc/resolv.conf", file), harness.Symlink("etc/hostname", dir+"/new")},
 	}
+	base := harness.Busybox(t)
 	for name, files := range images {
-		w.Take(name, harness.Image(t, harness.Busybox(t), nil, harness.Layer(t, files...)))
+		w.Take(name, harness.Image(t, base, nil, harness.Layer(t, files...)))
 	}
 	for launcher, by := range launchers() {
 		w.Part(launcher, func(w *harness.World) {

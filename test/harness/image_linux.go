@@ -163,8 +163,8 @@ func Image(t *testing.T, base v1.Image, change func(*v1.Config), layers ...v1.La
 	return img
 }
 
-// Busybox is a small system: busybox, users, and a directory with something in it for volumes.
-func Busybox(t *testing.T) v1.Image {
+// BusyboxProgram is the machine's busybox, which must be static.
+func BusyboxProgram(t *testing.T) []byte {
 	t.Helper()
 	path, err := exec.LookPath("busybox")
 	if err != nil {
@@ -177,7 +177,14 @@ func Busybox(t *testing.T) v1.Image {
 	if bytes.Contains(body, []byte("/ld-linux")) {
 		t.Skip("busybox is not static (Debian: busybox-static)")
 	}
-	names, err := exec.Command(path, "--list").Output()
+	return body
+}
+
+// Busybox is a small system: busybox, users, and a directory with something in it for volumes.
+func Busybox(t *testing.T) v1.Image {
+	t.Helper()
+	body := BusyboxProgram(t)
+	names, err := exec.Command("busybox", "--list").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type WriteOptions struct {
 	Owner *Owner
 }
 
-// Write puts the files of a tar archive into a directory of the root. Names that lead out of the directory, and device
+// Write puts the files of a tar archive, which may be compressed, into a directory of the root. Names that lead out of the directory, and device
 // nodes, are refused. Errors: NotFound where the directory is missing, Invalid for the archive.
 func (r *Root) Write(dir string, in io.Reader, o WriteOptions) error {
 	fd, err := r.open(dir, unix.O_PATH)
@@ -43,7 +43,12 @@ func (r *Root) Write(dir string, in io.Reader, o WriteOptions) error {
 		return errdefs.Invalid("extraction point is not a directory: %s in container %s: not a directory", dir, r.name)
 	}
 	w := &extraction{root: r, dir: path.Clean("/" + dir), opts: o, times: map[string]time.Time{}}
-	t := tar.NewReader(in)
+	files, err := plain(in)
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	t := tar.NewReader(files)
 	for {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
