@@ -27,7 +27,7 @@ const (
 // Layout is the set of names below one state directory. With BERTH_ROOT set everything, run-time files included,
 // lies below it, so that several engines live side by side.
 type Layout struct {
-	Root string // durable state, 0711: container processes with other uids walk through it to their volumes
+	Root string // durable state, 0711: those who may use the socket walk through it; what is in it keeps them out
 	Run  string // sockets, pids, what dies with the machine
 }
 

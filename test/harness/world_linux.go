@@ -47,7 +47,13 @@ func (w *World) Part(name string, do func(*World)) {
 // New starts an engine that has the image busybox, as "bb".
 func New(t *testing.T) *World {
 	t.Helper()
-	w := Empty(t, StateDir(t))
+	return NewAt(t, StateDir(t))
+}
+
+// NewAt is New on a state directory of the test's choice, which need not exist.
+func NewAt(t *testing.T, root string) *World {
+	t.Helper()
+	w := Empty(t, root)
 	w.Registry = NewRegistry(t, nil)
 	w.Start()
 	w.Take("bb", Busybox(t))

@@ -146,7 +146,7 @@ func Open(ctx context.Context, layout paths.Layout, cfg Config) (*Service, error
 
 func (s *Service) openStores(ctx context.Context) (err error) {
 	root := s.layout.Images()
-	if err := os.MkdirAll(root, 0o711); err != nil {
+	if err := os.MkdirAll(root, 0o700); err != nil {
 		return fmt.Errorf("image store: %w", err)
 	}
 	blobs, err := contentlocal.NewStore(filepath.Join(root, "content"))

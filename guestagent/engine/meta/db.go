@@ -44,16 +44,23 @@ func Open(l paths.Layout) (*DB, error) {
 	return db, nil
 }
 
-// makeDirs makes the directories of a layout. Processes of containers walk through them to their files, hence x for
-// all; nothing in them can be listed by others.
+// makeDirs makes the directories of a layout. The socket's group walks through two of them to the socket, hence x for
+// all. The others keep everybody out: in a volume or a container's layer lie files that any user could read, and
+// programs that run as root for whoever finds them (CVE-2021-41091).
 func makeDirs(l paths.Layout) error {
-	for _, dir := range []string{l.Root, l.Run, l.Containers(), l.Volumes()} {
+	for _, dir := range []string{l.Root, l.Run} {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
 			return errdefs.System("creating the state directory: %w", err)
 		}
 	}
-	if err := os.MkdirAll(l.Tmp(), 0o700); err != nil {
-		return errdefs.System("creating the state directory: %w", err)
+	for _, dir := range []string{l.Containers(), l.Volumes(), l.Images(), l.RootfsDir(), l.Tmp()} {
+		err := os.MkdirAll(dir, 0o700)
+		if err == nil {
+			err = os.Chmod(dir, 0o700) // also where an earlier berth made it
+		}
+		if err != nil {
+			return errdefs.System("creating the state directory: %w", err)
+		}
 	}
 	return nil
 }

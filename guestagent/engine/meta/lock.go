@@ -16,7 +16,7 @@ import (
 // takeLock locks the state directory as long as the file is open, and writes our pid into it. The kernel lets go of a
 // lock whose holder died, so there is no stale one.
 func takeLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, errdefs.System("locking the state directory: %w", err)
 	}

@@ -126,4 +126,9 @@ func TestDirectoriesCannotBeListedByOthers(t *testing.T) {
 			t.Errorf("%s has mode %v, error %v", dir, st.Mode(), err)
 		}
 	}
+	for _, dir := range []string{l.Containers(), l.Volumes(), l.Images(), l.RootfsDir(), l.Tmp()} {
+		if st, err := os.Stat(dir); err != nil || st.Mode().Perm() != 0o700 {
+			t.Errorf("%s has mode %v, error %v", dir, st.Mode(), err)
+		}
+	}
 }

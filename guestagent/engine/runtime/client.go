@@ -56,7 +56,7 @@ func (c *Client) Start(ctx context.Context, in Input) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	if err := os.MkdirAll(filepath.Dir(c.layout.Rootfs(in.ID)), 0o711); err != nil {
+	if err := os.MkdirAll(filepath.Dir(c.layout.Rootfs(in.ID)), 0o700); err != nil {
 		return State{}, errdefs.System("container %s: %w", in.ID, err)
 	}
 	resp, err := c.pool.call(ctx, &proto.Request{Op: proto.OpStart, ID: in.ID, Start: &proto.Start{

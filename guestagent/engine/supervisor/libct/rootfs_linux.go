@@ -96,7 +96,7 @@ func unmountRoot(path string) error {
 // keepPrivate sees that what is mounted below dir is seen in no other mount namespace: such a copy would hold a root
 // long after its container. It is nothing to do where the machine shares no mounts.
 func keepPrivate(dir string) error {
-	if err := os.MkdirAll(dir, 0o711); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	mounts, err := mountinfo.GetMounts(mountinfo.ParentsFilter(dir))
