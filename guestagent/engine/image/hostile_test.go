@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -189,4 +190,47 @@ func TestImageLabelsAreNoControlInput(t *testing.T) {
 	if n, err := s.DiskUsage(ctx); err != nil || n != 0 {
 		t.Errorf("%d bytes are left after the removal (%v)", n, err)
 	}
+}
+
+// A sparse file is small on its way and as large as it claims when it is unpacked: the bound counts what is written.
+func TestSparseFilesAreBounded(t *testing.T) {
+	h := newHub(t)
+	s := open(t, amd64, func(c *Config) { c.MaxLayerBytes = 1 << 20 })
+	whole := sparseTar(t, 64<<20)
+	ref := h.push(t, "sparse:1", imageOf(t, v1.Config{}, rawLayer{static.NewLayer(gz(t, whole), types.DockerLayer), whole}))
+	if err := s.ImagePull(context.Background(), ref, nil, nil, nil); err == nil || !strings.Contains(err.Error(), "larger than allowed") {
+		t.Fatalf("error = %v", err)
+	}
+	noHalfLayers(t, s)
+}
+
+// sparseTar is an archive with one file of size bytes, of which only the last is stored (GNU's format 1.0 of pax).
+func sparseTar(t *testing.T, size int64) []byte {
+	t.Helper()
+	records := ""
+	for _, r := range []string{"GNU.sparse.major=1", "GNU.sparse.minor=0", "GNU.sparse.name=sparse", fmt.Sprintf("GNU.sparse.realsize=%d", size)} {
+		n := len(r) + 4 // a blank, a newline and two digits
+		records += fmt.Sprintf("%d %s\n", n, r)
+	}
+	body := make([]byte, 513)
+	copy(body, fmt.Sprintf("1\n%d\n1\n", size-1))
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, content := range [][]byte{[]byte(records), body} {
+		if err := w.WriteHeader(&tar.Header{Name: "sparse", Typeflag: tar.TypeReg, Size: int64(len(content)), Mode: 0o644, Format: tar.FormatUSTAR}); err != nil {
+			t.Fatal(err)
+		}
+		w.Write(content)
+	}
+	w.Close()
+	// The first entry is made a pax header, which archive/tar does not write by itself.
+	out := b.Bytes()
+	out[156] = 'x'
+	copy(out[148:156], "        ")
+	sum := 0
+	for _, c := range out[:512] {
+		sum += int(c)
+	}
+	copy(out[148:], fmt.Sprintf("%06o\x00 ", sum))
+	return out
 }

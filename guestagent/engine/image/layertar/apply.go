@@ -70,7 +70,7 @@ func inflate(ctx context.Context, src io.Reader) *Pipe {
 type OnlyReader struct{ io.Reader }
 
 // Apply unpacks the compressed tar stream src into what mounts describe: a bind mount of an empty directory.
-// More than limit bytes of tar are refused.
+// More than limit bytes of tar, or of files, are refused: a sparse file is larger than its part of the stream.
 func Apply(ctx context.Context, mounts []mount.Mount, src io.Reader, limit int64) (Applied, error) {
 	if len(mounts) != 1 || mounts[0].Type != "bind" {
 		return Applied{}, errdefs.System("snapshotter gave %v where one bind mount was expected", mounts)
@@ -82,7 +82,7 @@ func Apply(ctx context.Context, mounts []mount.Mount, src io.Reader, limit int64
 	defer plain.CloseRead()
 	digester := digest.Canonical.Digester()
 	in := &bounded{r: io.TeeReader(plain, digester.Hash()), left: limit}
-	seen := &dirsSeen{explicit: map[string]bool{}, implied: map[string]bool{}}
+	seen := &dirsSeen{explicit: map[string]bool{}, implied: map[string]bool{}, room: limit}
 	opts := []archive.ApplyOpt{
 		archive.WithConvertWhiteout(archive.OverlayConvertWhiteout),
 		archive.WithFilter(seen.header),
@@ -106,15 +106,18 @@ func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	b.left -= int64(n)
 	if b.left < 0 {
-		return n, errdefs.Invalid("layer is larger than allowed when unpacked")
+		return n, tooLarge()
 	}
 	return n, err
 }
+
+func tooLarge() error { return errdefs.Invalid("layer is larger than allowed when unpacked") }
 
 // dirsSeen looks at every entry before it is unpacked.
 type dirsSeen struct {
 	explicit map[string]bool // directories that the layer itself describes
 	implied  map[string]bool // parents of entries, described or not
+	room     int64           // bytes that files may still hold
 }
 
 // header notes parents and takes attributes away by which a layer would steer overlayfs itself.
@@ -126,6 +129,9 @@ func (d *dirsSeen) header(h *tar.Header) (bool, error) {
 	}
 	if h.Size < 0 {
 		return false, errdefs.Invalid("layer entry %q has a negative size", h.Name)
+	}
+	if d.room -= h.Size; d.room < 0 {
+		return false, tooLarge()
 	}
 	name := path.Clean("/" + h.Name)
 	if h.Typeflag == tar.TypeDir {

@@ -16,7 +16,7 @@ func FuzzDirsSeen(f *testing.F) {
 	f.Add("../../x", byte('5'), "SCHILY.xattr.user.overlay.redirect")
 	f.Add("", byte('2'), "")
 	f.Fuzz(func(t *testing.T, name string, kind byte, key string) {
-		d := &dirsSeen{explicit: map[string]bool{}, implied: map[string]bool{}}
+		d := &dirsSeen{explicit: map[string]bool{}, implied: map[string]bool{}, room: 1 << 40}
 		h := &tar.Header{Name: name, Typeflag: kind, PAXRecords: map[string]string{key: "y"}}
 		if ok, err := d.header(h); !ok || err != nil {
 			t.Fatalf("%v, %v", ok, err)
