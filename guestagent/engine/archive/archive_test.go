@@ -23,9 +23,8 @@ func root(t *testing.T) (*Root, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := NewRoot(f, "c")
-	t.Cleanup(func() { r.Close() })
-	return r, dir
+	t.Cleanup(func() { f.Close() })
+	return NewRoot(f, "c"), dir
 }
 
 func put(t *testing.T, file, content string) {
@@ -101,7 +100,7 @@ func TestReadGivesWhatIsThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := listing(t, rc); got["f"] != "0one" && got["./f"] != "0one" {
+	if got := listing(t, rc); got["./f"] != "0one" {
 		t.Errorf("of d/. came %v", got)
 	}
 }
@@ -290,8 +289,8 @@ func FuzzWrite(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer dir.Close()
 		r := NewRoot(dir, "c")
-		defer r.Close()
 		r.Write("/", bytes.NewReader(data), WriteOptions{})
 		if left, _ := os.ReadDir(parent); len(left) != 1 {
 			t.Errorf("written outside: %v", left)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -29,8 +28,9 @@ func (r *Root) Read(name string) (io.ReadCloser, container.PathStat, error) {
 		unix.Close(fd)
 		return nil, st, err
 	}
-	// docker: of "/" and of "dir/." the content is meant, under the name ".".
-	if base == "/" || strings.HasSuffix(name, "/.") {
+	// docker: of "dir/." the content is meant, as "./file". Clients put another name in place of the dot, or of the slash
+	// that all names begin with when the whole root is read.
+	if base != "/" && strings.HasSuffix(name, "/.") {
 		base = "."
 	}
 	pr, pw := io.Pipe()
@@ -110,7 +110,7 @@ func (w *writer) header(fd int, name string, st *unix.Stat_t) (*tar.Header, erro
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFDIR:
-		h.Typeflag, h.Name = tar.TypeDir, name+"/"
+		h.Typeflag, h.Name = tar.TypeDir, strings.TrimSuffix(name, "/")+"/"
 	case unix.S_IFREG:
 		h.Typeflag, h.Size = tar.TypeReg, st.Size
 		if st.Nlink > 1 {
@@ -181,6 +181,15 @@ func reopen(fd, flags int) (*os.File, error) {
 	return os.NewFile(uintptr(n), "file"), nil
 }
 
+// under is the name of a directory's entry. The directories "." and "/" stay in sight.
+func under(dir, name string) string {
+	switch dir {
+	case "", "/":
+		return dir + name
+	}
+	return dir + "/" + name
+}
+
 // children writes the entries of a directory, in order. Each is opened in the directory itself and never through a link.
 func (w *writer) children(fd int, name string) error {
 	d, err := reopen(fd, unix.O_RDONLY|unix.O_DIRECTORY)
@@ -201,7 +210,7 @@ func (w *writer) children(fd int, name string) error {
 		if err != nil {
 			return err
 		}
-		err = w.add(child, path.Join(name, n))
+		err = w.add(child, under(name, n))
 		unix.Close(child)
 		if err != nil {
 			return err

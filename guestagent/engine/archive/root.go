@@ -18,11 +18,8 @@ type Root struct {
 	name string
 }
 
-// NewRoot takes over the descriptor of the root directory of a container, whose name errors have.
+// NewRoot works on the root directory of a container, whose name errors have. The directory stays the caller's, open.
 func NewRoot(dir *os.File, container string) *Root { return &Root{dir, container} }
-
-// Close gives the root back.
-func (r *Root) Close() error { return r.dir.Close() }
 
 // open opens a path inside the root.
 func (r *Root) open(name string, flags int) (int, error) {

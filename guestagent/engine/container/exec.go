@@ -157,8 +157,12 @@ func tell(c net.Conn, tty bool, err error) {
 }
 
 func (s *Service) runExec(ctx context.Context, x *execution, r *Record, req *container.ExecStartRequest, a *proto.Attach, conn net.Conn) error {
+	_, links, err := s.linked(r)
+	if err != nil {
+		links = nil // of a container that ended meanwhile
+	}
 	in := runtime.ExecInput{
-		Args: x.req.Cmd, Env: runtime.MergeEnv(r.Config.Env, x.req.Env), User: x.req.User, WorkingDir: x.req.WorkingDir,
+		Args: x.req.Cmd, Env: runtime.MergeEnv(runtime.MergeEnv(links, r.Config.Env), x.req.Env), User: x.req.User, WorkingDir: x.req.WorkingDir,
 		Terminal: x.req.Tty, Stdin: x.req.AttachStdin && a != nil, Privileged: x.req.Privileged,
 	}
 	size := req.ConsoleSize

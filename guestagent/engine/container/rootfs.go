@@ -6,79 +6,117 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
+	"path"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/berthhq/berth/guestagent/engine/detached"
+	"github.com/berthhq/berth/guestagent/engine/inroot"
+	"github.com/berthhq/berth/guestagent/engine/runtime"
 	"github.com/berthhq/berth/internal/errdefs"
 	apimount "github.com/moby/moby/api/types/mount"
 )
 
-// Open gives a descriptor of a directory to read and write a container's files in, and the path within it. A running
-// container's is its root as it sees it; of one that does not run, its layers, or the volume or bind the path lies in.
-func (s *Service) Open(ctx context.Context, ref, path string) (dir *os.File, inside string, readOnly bool, err error) {
-	e, err := s.find(ref)
-	if err != nil {
-		return nil, "", false, err
-	}
-	r := e.snapshot()
-	if r.Doomed {
-		return nil, "", false, errdefs.Conflict("container %s is marked for removal", r.Name)
-	}
-	if m, rest := r.mountAt(path); m != nil {
-		readOnly = m.ReadOnly
-		if !r.State.running() {
-			source := m.Source
-			if m.Type == apimount.TypeVolume {
-				if source, err = s.Volumes.Mount(m.Name); err != nil {
-					return nil, "", false, err
-				}
-				defer s.Volumes.Unmount(m.Name)
-			}
-			if m.Subpath != "" {
-				dir, err = reopened(source, m.Subpath)
-			} else {
-				dir, err = os.Open(source)
-			}
-			return dir, rest, readOnly, wrapOpen(r.Name, err)
-		}
-	} else {
-		readOnly = r.Host.ReadonlyRootfs
-	}
-	if r.State.running() {
-		dir, err = os.Open(fmt.Sprintf("/proc/%d/root", r.State.Pid))
-		return dir, path, readOnly, wrapOpen(r.Name, err)
-	}
-	dir, err = s.imageRoot(ctx, &r)
-	return dir, path, readOnly, err
+// Files are a container's files as its processes see them.
+type Files struct {
+	Dir   *os.File // its root
+	mount *Record
+	close func()
 }
 
-// reopened opens a directory of a volume for reading.
-func reopened(volume, sub string) (*os.File, error) {
-	f, err := openSubpath(volume, sub)
+// Close lets go of them.
+func (f *Files) Close() { f.close() }
+
+// ReadOnly says whether the container may not write at a path, as the path is written.
+func (f *Files) ReadOnly(name string) bool {
+	if m := f.mount.mountAt(name); m != nil {
+		return m.ReadOnly
+	}
+	return f.mount.Host.ReadonlyRootfs
+}
+
+// Open opens the files of a container. Those of one that does not run are put together as at its start: its layers, its
+// volumes and binds, and the files that berth keeps for it.
+func (s *Service) Open(ctx context.Context, ref string) (*Files, error) {
+	e, err := s.find(ref)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return os.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	r := e.snapshot()
+	if r.Doomed {
+		return nil, errdefs.Conflict("container %s is marked for removal", r.Name)
+	}
+	if !r.State.running() {
+		return s.assembleFiles(ctx, &r)
+	}
+	dir, err := os.Open(fmt.Sprintf("/proc/%d/root", r.State.Pid))
+	if err != nil {
+		return nil, errdefs.System("opening the files of container %s: %w", r.Name, err)
+	}
+	return &Files{Dir: dir, mount: &r, close: func() { dir.Close() }}, nil
 }
 
-func wrapOpen(name string, err error) error {
+func (s *Service) assembleFiles(ctx context.Context, r *Record) (_ *Files, err error) {
+	root, err := s.imageRoot(ctx, r)
 	if err != nil {
-		return errdefs.System("opening the files of container %s: %w", name, err)
+		return nil, err
 	}
-	return nil
+	defer root.Close()
+	if wd := r.Config.WorkingDir; wd != "" { // docker makes it when it makes the container
+		if fd, err := inroot.OpenOrMake(int(root.Fd()), wd, true); err == nil {
+			unix.Close(fd)
+		}
+	}
+	unmount, err := s.mountVolumes(r)
+	if err != nil {
+		return nil, err
+	}
+	var held subpaths
+	defer held.close()
+	in := runtime.Input{}
+	if err := s.userMounts(&in, r, &held); err != nil {
+		unmount()
+		return nil, err
+	}
+	s.ownFiles(&in, r)
+	var binds []detached.Bind
+	for _, m := range append(in.Files, in.Mounts...) {
+		if m.Type == "bind" {
+			binds = append(binds, detached.Bind{Source: m.Source, Target: m.Destination, ReadOnly: m.ReadOnly})
+		}
+	}
+	w, err := detached.NewWorld(root, s.Layout.Run, binds)
+	if err != nil {
+		unmount()
+		return nil, errdefs.System("opening the files of container %s: %w", r.Name, err)
+	}
+	return &Files{Dir: w.Dir, mount: r, close: func() { w.Close(); unmount() }}, nil
 }
 
 // mountAt finds the innermost mount that a path lies in, as the path is written.
-func (r *Record) mountAt(path string) (m *Mount, rest string) {
-	clean := "/" + strings.TrimLeft(path, "/")
+func (r *Record) mountAt(name string) (m *Mount) {
+	clean := path.Clean("/" + name)
 	for i := range r.Mounts {
 		c := &r.Mounts[i]
-		if c.Type == apimount.TypeTmpfs || !within(strings.TrimRight(clean, "/."), c.Destination) {
+		if c.Type == apimount.TypeTmpfs || !within(clean, c.Destination) {
 			continue
 		}
 		if m == nil || len(c.Destination) > len(m.Destination) {
-			m, rest = c, strings.TrimPrefix(clean, c.Destination)
+			m = c
 		}
 	}
-	return m, rest
+	return m
+}
+
+// Layers opens the root of a container without anything mounted on it.
+func (s *Service) Layers(ctx context.Context, ref string) (*os.File, error) {
+	e, err := s.find(ref)
+	if err != nil {
+		return nil, err
+	}
+	r := e.snapshot()
+	if r.State.running() {
+		return os.Open(fmt.Sprintf("/proc/%d/root", r.State.Pid))
+	}
+	return s.imageRoot(ctx, &r)
 }

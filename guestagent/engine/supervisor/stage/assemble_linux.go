@@ -8,6 +8,8 @@ import (
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berthhq/berth/guestagent/engine/inroot"
 )
 
 // assembly is the building of one container's world out of its plan.
@@ -99,7 +101,7 @@ func (a *assembly) makeCwd() error {
 	if cwd == "" || cwd == "/" {
 		return nil
 	}
-	fd, err := openOrMake(a.root, cwd, true)
+	fd, err := inroot.OpenOrMake(a.root, cwd, true)
 	if err != nil {
 		return nil // why it cannot be entered is told when that is tried, in the words for it
 	}
@@ -155,14 +157,14 @@ func (a *assembly) target(m *specs.Mount, source int) (int, error) {
 		return -1, err
 	}
 	isDir := st.Mode&unix.S_IFMT == unix.S_IFDIR
-	fd, err := openOrMake(a.root, m.Destination, isDir)
+	fd, err := inroot.OpenOrMake(a.root, m.Destination, isDir)
 	if err != nil {
 		return -1, err
 	}
 	if m.Type == "proc" || m.Type == "sysfs" {
 		// A link here would put the kernel's files, and all that guards them, in another place (CVE-2019-19921).
 		unix.Close(fd)
-		fd, err = openIn(a.root, m.Destination, unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_NO_SYMLINKS)
+		fd, err = inroot.Open(a.root, m.Destination, unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_NO_SYMLINKS)
 		if err != nil {
 			return -1, fmt.Errorf("filesystem %q must be mounted on ordinary directory: %w", m.Type, err)
 		}

@@ -8,6 +8,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berthhq/berth/guestagent/engine/inroot"
 )
 
 // populateDev fills an empty /dev with the devices and links that every container has (OCI runtime specification,
@@ -63,7 +65,7 @@ func (a *assembly) makeDevice(d *specs.LinuxDevice) error {
 	default:
 		return unix.EINVAL
 	}
-	dir, err := openOrMake(a.root, path.Dir(d.Path), true)
+	dir, err := inroot.OpenOrMake(a.root, path.Dir(d.Path), true)
 	if err != nil {
 		return err
 	}
@@ -89,7 +91,7 @@ func (a *assembly) openConsole() error {
 	if !a.spec.Process.Terminal {
 		return nil
 	}
-	ptmx, err := openIn(a.root, "dev/pts/ptmx", unix.O_RDWR|unix.O_NOCTTY, unix.RESOLVE_NO_SYMLINKS)
+	ptmx, err := inroot.Open(a.root, "dev/pts/ptmx", unix.O_RDWR|unix.O_NOCTTY, unix.RESOLVE_NO_SYMLINKS)
 	if err != nil {
 		return step("opening /dev/pts/ptmx", err)
 	}
@@ -129,14 +131,14 @@ func peer(ptmx int) (int, error) {
 }
 
 func (a *assembly) coverConsole(slave int) error {
-	target, err := openIn(a.root, "dev/console", unix.O_PATH|unix.O_NOFOLLOW, unix.RESOLVE_NO_SYMLINKS)
+	target, err := inroot.Open(a.root, "dev/console", unix.O_PATH|unix.O_NOFOLLOW, unix.RESOLVE_NO_SYMLINKS)
 	if errors.Is(err, unix.ENOENT) {
-		dev, derr := openOrMake(a.root, "/dev", true)
+		dev, derr := inroot.OpenOrMake(a.root, "/dev", true)
 		if derr != nil {
 			return derr
 		}
 		defer unix.Close(dev)
-		target, err = makeOne(dev, "console", false)
+		target, err = inroot.Make(dev, "console", false)
 	}
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berthhq/berth/guestagent/engine/inroot"
 )
 
 // setSysctls writes the namespaced kernel parameters through our own procfs, never by a path that a mount or a link of
@@ -71,7 +73,7 @@ func (a *assembly) sensitive(name string) (int, error) {
 	if below, ok := strings.CutPrefix(rel, "proc/"); ok && a.proc >= 0 {
 		root, rel = a.proc, below
 	}
-	fd, err := openIn(root, rel, unix.O_PATH, unix.RESOLVE_NO_SYMLINKS)
+	fd, err := inroot.Open(root, rel, unix.O_PATH, unix.RESOLVE_NO_SYMLINKS)
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
 		return -1, nil

@@ -1,4 +1,4 @@
-package stage
+package inroot
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openIn opens a path with root as its root: links, absolute ones and ".." too, stay inside (openat2(2)).
-func openIn(root int, name string, flags int, resolve uint64) (int, error) {
+// Open opens a path with root as its root: links, absolute ones and ".." too, stay inside (openat2(2)).
+func Open(root int, name string, flags int, resolve uint64) (int, error) {
 	if name = strings.TrimLeft(name, "/"); name == "" {
 		name = "."
 	}
@@ -27,9 +27,9 @@ func openIn(root int, name string, flags int, resolve uint64) (int, error) {
 // maxLinks is how many links are followed while a path is made (path_resolution(7)).
 const maxLinks = 40
 
-// openOrMake opens a path inside root as O_PATH and creates what is missing of it, the last part as a directory or an
+// OpenOrMake opens a path inside root as O_PATH and creates what is missing of it, the last part as a directory or an
 // empty file. A link to what does not exist is followed within the root, and its target made.
-func openOrMake(root int, name string, dir bool) (int, error) {
+func OpenOrMake(root int, name string, dir bool) (int, error) {
 	for range maxLinks {
 		fd, next, err := descend(root, path.Clean("/"+name), dir)
 		if next == "" || err != nil {
@@ -43,17 +43,17 @@ func openOrMake(root int, name string, dir bool) (int, error) {
 // descend opens or makes name part by part, always from the root, so that a link in the middle means what it means
 // inside the container. Where it meets a link to nothing it gives the name to go on with.
 func descend(root int, name string, dir bool) (fd int, next string, err error) {
-	fd, err = openIn(root, name, unix.O_PATH, 0)
+	fd, err = Open(root, name, unix.O_PATH, 0)
 	if !errors.Is(err, unix.ENOENT) {
 		return fd, "", err
 	}
-	at, err := openIn(root, ".", unix.O_PATH|unix.O_DIRECTORY, 0)
+	at, err := Open(root, ".", unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return -1, "", err
 	}
 	parts := strings.Split(strings.Trim(name, "/"), "/")
 	for i, part := range parts {
-		fd, err := openIn(root, strings.Join(parts[:i+1], "/"), unix.O_PATH, 0)
+		fd, err := Open(root, strings.Join(parts[:i+1], "/"), unix.O_PATH, 0)
 		if errors.Is(err, unix.ENOENT) {
 			if link, ok := readLink(at, part); ok {
 				unix.Close(at)
@@ -62,7 +62,7 @@ func descend(root int, name string, dir bool) (fd int, next string, err error) {
 				}
 				return -1, path.Join(append([]string{link}, parts[i+1:]...)...), nil
 			}
-			fd, err = makeOne(at, part, dir || i < len(parts)-1)
+			fd, err = Make(at, part, dir || i < len(parts)-1)
 		}
 		unix.Close(at)
 		if err != nil {
@@ -79,7 +79,9 @@ func readLink(at int, name string) (string, bool) {
 	return string(buf[:max(n, 0)]), err == nil
 }
 
-func makeOne(at int, name string, dir bool) (int, error) {
+// Make makes a directory or an empty file, modes 0755 and 0644, in the directory that at is, and opens it as O_PATH. A
+// directory that is there already will do.
+func Make(at int, name string, dir bool) (int, error) {
 	if dir {
 		if err := unix.Mkdirat(at, name, 0o755); err != nil && !errors.Is(err, unix.EEXIST) {
 			return -1, err
@@ -92,20 +94,4 @@ func makeOne(at int, name string, dir bool) (int, error) {
 	}
 	unix.Close(f)
 	return unix.Openat(at, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-}
-
-// openNull takes the machine's /dev/null as a detached mount, and makes sure that it is the device it says.
-func openNull() (int, error) {
-	fd, err := unix.OpenTree(unix.AT_FDCWD, "/dev/null", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
-	if err != nil {
-		return -1, err
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return -1, err
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != unix.Mkdev(1, 3) {
-		return -1, errors.New("not the null device")
-	}
-	return fd, nil
 }
