@@ -89,6 +89,9 @@ func (s *Service) assemble(img *image.Image, req *container.CreateRequest, host 
 			if ep == nil {
 				ep = &network.EndpointSettings{}
 			}
+			if len(ep.MacAddress) > 0 && (h.NetworkMode.IsHost() || h.NetworkMode.IsContainer()) {
+				return nil, errdefs.Invalid("conflicting options: mac-address and the network mode")
+			}
 			r.Networks[name] = ep
 		}
 	}

@@ -73,9 +73,6 @@ func limits(driver string, opts map[string]string) (l proto.Log, err error) {
 			return l, errdefs.Invalid("invalid value for compress: %s", v)
 		}
 	}
-	if driver == logJSON && l.MaxFile > 1 && l.MaxSize == 0 && opts["max-file"] != "" {
-		return l, errdefs.Invalid("max-file is set but max-size is not: a log that never grows too big is never rotated")
-	}
 	return l, nil
 }
 

@@ -31,6 +31,9 @@ func (s *Service) checkModes(c *container.Config, h *container.HostConfig, n *ne
 	case h.Cgroup != "" && !h.Cgroup.Valid():
 		return errdefs.Invalid("invalid cgroup spec: %s", h.Cgroup)
 	}
+	if err := checkSharedNetwork(c, h); err != nil {
+		return err
+	}
 	for _, ref := range []string{refOf(string(h.PidMode)), refOf(string(h.IpcMode)), refOf(string(h.NetworkMode))} {
 		if ref == "" {
 			continue
@@ -38,9 +41,6 @@ func (s *Service) checkModes(c *container.Config, h *container.HostConfig, n *ne
 		if _, err := s.find(ref); err != nil {
 			return errdefs.Invalid("%w", err)
 		}
-	}
-	if err := checkSharedNetwork(c, h); err != nil {
-		return err
 	}
 	for key := range h.Sysctls {
 		if err := checkSysctl(key, h); err != nil {
