@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +40,8 @@ func Processes() (out []Process) {
 func (w *World) checkNothingLeft() {
 	var left []string
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if left = w.leftovers(); len(left) == 0 {
+		left = slices.DeleteFunc(w.leftovers(), func(s string) bool { return w.before[s] })
+		if len(left) == 0 {
 			return
 		}
 	}

@@ -25,7 +25,8 @@ type World struct {
 	Registry *Registry
 	Log      *Buffer // what the engine says
 
-	engine *process // shared by all parts
+	engine *process        // shared by all parts
+	before map[string]bool // what there was that could be taken for left behind
 }
 
 // process is the engine's, started perhaps several times in a row.
@@ -71,6 +72,10 @@ func Empty(t *testing.T, root string) *World {
 	var err error
 	w.API, err = client.New(client.WithHost("unix://" + w.Layout.Socket()))
 	w.Must(err)
+	w.before = map[string]bool{}
+	for _, l := range w.leftovers() {
+		w.before[l] = true
+	}
 	t.Cleanup(w.end)
 	return w
 }

@@ -232,7 +232,7 @@ func (s *Service) overtake(ctx context.Context, x *execution, containerID string
 	if !running {
 		return
 	}
-	st, err := s.Runtime.ExecState(ctx, containerID, x.id)
+	st, err := s.Runtime.State(ctx, containerID, x.id)
 	if err == nil && st.Status == proto.StatusExited {
 		s.finishExec(x, st.ExitCode)
 	}

@@ -177,11 +177,14 @@ func (f *fakeRuntime) Pids(context.Context, string) ([]int, error)              
 func (f *fakeRuntime) Stats(context.Context, string) ([]byte, error)                { return []byte("{}"), nil }
 func (f *fakeRuntime) FlushLogs(context.Context, string) error                      { return nil }
 
-func (f *fakeRuntime) ExecState(_ context.Context, id, execID string) (proto.State, error) {
+func (f *fakeRuntime) State(_ context.Context, id, execID string) (proto.State, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if st, ok := f.execs[execID]; ok {
+	if st, ok := f.execs[execID]; ok && execID != "" {
 		return st, nil
+	}
+	if st := f.procs[id]; st != nil && execID == "" {
+		return *st, nil
 	}
 	return proto.State{}, errdefs.NotFound("no such exec in %s", id)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
+	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
 	apimount "github.com/moby/moby/api/types/mount"
 )
@@ -37,8 +38,7 @@ func (s *Service) reconcile(known []proto.State, first bool) {
 			starting := e.starting
 			e.mu.Unlock()
 			if !starting {
-				lost := &proto.State{ID: r.ID, Pid: r.State.Pid, ExitCode: lostCode, ExitedAt: time.Now()}
-				ends = append(ends, func() { s.ended(e, lost) })
+				ends = append(ends, func() { s.missing(e, &r) })
 			}
 		}
 	}
@@ -52,6 +52,21 @@ func (s *Service) reconcile(known []proto.State, first bool) {
 		if _, err := s.find(id); err != nil {
 			s.tasks.Go(func() { s.discard(id, st) })
 		}
+	}
+}
+
+// missing handles a container that is to run and was not in the supervisor's snapshot. It may have been started since
+// the snapshot was made; if not, nobody saw its end.
+func (s *Service) missing(e *entry, r *Record) {
+	st, err := s.Runtime.State(s.ctx, r.ID, "")
+	switch {
+	case err == nil && st.Status == proto.StatusExited:
+		s.ended(e, &st)
+	case err == nil && st.Status != "":
+	case err != nil && errdefs.KindOf(err) != errdefs.KindNotFound:
+		// The supervisor is gone again: the next one's snapshot tells.
+	default:
+		s.ended(e, &proto.State{ID: r.ID, Pid: r.State.Pid, ExitCode: lostCode, ExitedAt: time.Now()})
 	}
 }
 

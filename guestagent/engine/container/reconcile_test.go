@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	"github.com/berthhq/berth/internal/errdefs"
@@ -132,6 +133,7 @@ func TestASupervisorThatComesBackTellsOfNothingTwice(t *testing.T) {
 	if r := w.record(id); !r.State.running() || w.bus.count("die") != 0 {
 		t.Errorf("state %+v", r.State)
 	}
+	w.rt.set(func(f *fakeRuntime) { delete(f.procs, id) })
 	w.reconcile(nil, false) // it knows of nothing: its containers died with it
 	w.reaches(id, container.StateExited)
 }
@@ -155,4 +157,21 @@ func TestACreationThatFailsLeavesNothing(t *testing.T) {
 	w.create("web")
 	_, err := w.ContainerCreate(ctx, "other", nil, request(func(r *container.CreateRequest) { r.Image = "missing" }))
 	wantKind(t, err, errdefs.KindNotFound, "No such image: missing:latest")
+}
+
+// A snapshot that was made before a start, and is read after it, is no reason to believe that the container has ended.
+func TestAnOldSnapshotEndsNothing(t *testing.T) {
+	w := newWorld(t)
+	id := w.run("web")
+	w.reconcile(nil, false)
+	time.Sleep(50 * time.Millisecond)
+	if r := w.record(id); r.State.Status != container.StateRunning {
+		t.Errorf("state %+v", r.State)
+	}
+	w.rt.set(func(f *fakeRuntime) { delete(f.procs, id) })
+	w.reconcile(nil, false)
+	w.reaches(id, container.StateExited)
+	if r := w.record(id); r.State.ExitCode != lostCode {
+		t.Errorf("exit code %d", r.State.ExitCode)
+	}
 }

@@ -29,7 +29,7 @@ type Runtime interface {
 	Update(ctx context.Context, id string, r *specs.LinuxResources) error
 	Pids(ctx context.Context, id string) ([]int, error)
 	Stats(ctx context.Context, id string) ([]byte, error)
-	ExecState(ctx context.Context, id, execID string) (proto.State, error)
+	State(ctx context.Context, id, execID string) (proto.State, error)
 	Release(ctx context.Context, id, execID string) error
 	FlushLogs(ctx context.Context, id string) error
 	// Watch calls each for every event until ctx ends, beginning with a snapshot after every (re)connection.
@@ -151,8 +151,8 @@ func (c *Client) Stats(ctx context.Context, id string) ([]byte, error) {
 	return resp.Stats, nil
 }
 
-// ExecState tells the state of an exec'd process as the supervisor sees it now.
-func (c *Client) ExecState(ctx context.Context, id, execID string) (proto.State, error) {
+// State tells the state of a process as the supervisor sees it now.
+func (c *Client) State(ctx context.Context, id, execID string) (proto.State, error) {
 	resp, err := c.pool.call(ctx, &proto.Request{Op: proto.OpState, ID: id, ExecID: execID})
 	if err != nil {
 		return proto.State{}, err
