@@ -65,9 +65,6 @@ func (b archiveBackend) ContainerPutArchive(ctx context.Context, name, path stri
 		return err
 	}
 	defer files.Close()
-	if files.ReadOnly(path) {
-		return errdefs.Forbidden("container rootfs is marked read-only")
-	}
 	o := archive.WriteOptions{NoOverwriteDirNonDir: noOverwriteDirNonDir}
 	if copyUIDGID {
 		if o.Owner, err = b.owner(ctx, name, files.Dir); err != nil {

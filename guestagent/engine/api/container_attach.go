@@ -1,6 +1,11 @@
 package api
 
-import "net/http"
+import (
+	"io"
+	"net/http"
+
+	"github.com/berthhq/berth/internal/errdefs"
+)
 
 func (c *call) attachOptions() AttachOptions {
 	return AttachOptions{
@@ -10,7 +15,16 @@ func (c *call) attachOptions() AttachOptions {
 }
 
 func (s *Server) containerAttach(c *call) error {
-	return s.Stream.ContainerAttach(c.ctx(), c.name, c.attachOptions(), c.hijack)
+	err := s.Stream.ContainerAttach(c.ctx(), c.name, c.attachOptions(), c.hijack)
+	if err == nil || c.w.started || c.w.hijacked {
+		return err
+	}
+	// As docker, which has taken the connection over by then: plain text, and the connection ends.
+	c.w.Header().Set("Content-Type", "application/vnd.docker.raw-stream")
+	c.w.Header().Set("Connection", "close")
+	c.w.WriteHeader(errdefs.HTTPStatus(err))
+	_, werr := io.WriteString(c.w, err.Error()+"\r\n")
+	return werr
 }
 
 func (s *Server) containerResize(c *call) error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -103,7 +104,7 @@ func validateCreate(req *container.CreateRequest) error {
 		{!hc.Isolation.IsDefault(), `invalid isolation "` + string(hc.Isolation) + `": this engine runs on linux`},
 		{hc.AutoRemove && !hc.RestartPolicy.IsNone(), "can't create 'AutoRemove' container with restart policy"},
 		{hc.ShmSize < 0, "SHM size can not be less than 0"},
-		{hc.OomScoreAdj < -1000 || hc.OomScoreAdj > 1000, "Invalid value for oom score adj, range is [-1000, 1000]"},
+		{hc.OomScoreAdj < -1000 || hc.OomScoreAdj > 1000, fmt.Sprintf("Invalid value %d, range for oom score adj is [-1000, 1000]", hc.OomScoreAdj)},
 	} {
 		if check.bad {
 			return errdefs.Invalid("%s", check.msg)

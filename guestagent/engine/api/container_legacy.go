@@ -5,6 +5,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/api/types/storage"
 )
 
 // legacyInspect is GET /containers/{id}/json before 1.52.
@@ -44,12 +45,13 @@ func inspectFor(v Version, resp *container.InspectResponse) any {
 	if !v.Before(52) {
 		return resp
 	}
-	out := legacyInspect{InspectResponse: resp}
+	short := *resp
+	short.GraphDriver = &storage.DriverData{Name: resp.Driver}
+	short.Storage = nil
 	if v.Before(48) {
-		short := *resp
 		short.ImageManifestDescriptor = nil
-		out.InspectResponse = &short
 	}
+	out := legacyInspect{InspectResponse: &short}
 	if resp.NetworkSettings != nil {
 		out.NetworkSettings = &legacyNetworkSettings{NetworkSettings: resp.NetworkSettings}
 		out.NetworkSettings.describe(resp.NetworkSettings.Networks[network.NetworkBridge])

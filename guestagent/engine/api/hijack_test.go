@@ -160,11 +160,11 @@ func TestHalfClosedClientHasNotLeft(t *testing.T) {
 	}
 }
 
-// An error before the connection is taken over is an ordinary answer.
+// An error before the connection is taken over is an answer in plain text, as docker's.
 func TestAttachRefused(t *testing.T) {
 	f := &fake{fail: map[string]error{"ContainerAttach": errdefs.NotFound("No such container: web")}}
 	got := rawTalk(t, listen(t, f), "POST /containers/web/attach HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
-	if !strings.HasPrefix(got, "HTTP/1.1 404 Not Found\r\n") || !strings.Contains(got, `{"message":"No such container: web"}`) {
+	if !strings.HasPrefix(got, "HTTP/1.1 404 Not Found\r\n") || !strings.Contains(got, "\r\n\r\nNo such container: web\r\n") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -51,9 +51,15 @@ func TestRouteIsUnknownBeforeItsVersion(t *testing.T) {
 	}
 }
 
+func TestOptions(t *testing.T) {
+	if w := ask(&fake{}, "OPTIONS", "/", ""); w.Code != http.StatusOK || w.Header().Get("Api-Version") == "" {
+		t.Errorf("got %d %v", w.Code, w.Header())
+	}
+}
+
 func TestPageNotFound(t *testing.T) {
 	for _, req := range []string{
-		"GET /", "GET /nothing", "PUT /info", "OPTIONS /_ping", "GET /containers/x",
+		"GET /", "GET /nothing", "PUT /info", "GET /containers/x",
 		"GET /v1.44", "GET /vx/info", "POST /images/x/json", "GET //info", "GET /v1.29/distribution/x/json", "PATCH /containers/x",
 	} {
 		method, path, _ := strings.Cut(req, " ")

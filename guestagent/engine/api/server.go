@@ -93,6 +93,10 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.recoverPanic(out, r)
 	prefix, path := splitVersion(r.URL.Path)
 	version, versionErr := negotiate(prefix)
+	if r.Method == http.MethodOptions {
+		setServerHeaders(out.Header())
+		return // 200: there is no more to say of any resource
+	}
 	route, name, ok := s.router.find(r.Method, path, version)
 	if !ok {
 		s.fail(out, r, errdefs.NotFound("page not found"))
@@ -100,7 +104,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	setServerHeaders(out.Header())
 	if versionErr != nil {
-		s.fail(out, r, versionErr)
+		s.failVersion(out, r, prefix, versionErr)
 		return
 	}
 	if route.Stream {
@@ -120,6 +124,15 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := route.serve(s, c); err != nil {
 		s.fail(out, r, err)
 	}
+}
+
+// failVersion answers a client of another age. One from before 1.24 reads plain text only.
+func (s *Server) failVersion(out *response, r *http.Request, asked string, err error) {
+	if v, ok := parseVersion(asked); ok && v.compare(Oldest()) < 0 {
+		http.Error(out, err.Error(), errdefs.HTTPStatus(err))
+		return
+	}
+	s.fail(out, r, err)
 }
 
 // untilStop is a context that also ends when the server stops.

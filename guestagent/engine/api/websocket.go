@@ -16,6 +16,9 @@ import (
 // it can hand a descriptor on as with any other client; the frames are made and read here.
 func (s *Server) containerAttachWebsocket(c *call) error {
 	if !strings.EqualFold(c.r.Header.Get("Upgrade"), "websocket") {
+		if _, err := s.Query.ContainerInspect(c.ctx(), c.name, false); err != nil {
+			return err
+		}
 		return errdefs.Invalid("attaching over a websocket needs an Upgrade: websocket header")
 	}
 	done := make(chan struct{})

@@ -42,6 +42,9 @@ func (r *Root) Write(dir string, in io.Reader, o WriteOptions) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		return errdefs.Invalid("extraction point is not a directory: %s in container %s: not a directory", dir, r.name)
 	}
+	if err := r.writable(fd); err != nil {
+		return err
+	}
 	w := &extraction{root: r, dir: path.Clean("/" + dir), opts: o, times: map[string]time.Time{}}
 	files, err := plain(in)
 	if err != nil {
@@ -61,6 +64,19 @@ func (r *Root) Write(dir string, in io.Reader, o WriteOptions) error {
 			return err
 		}
 	}
+}
+
+// writable refuses a directory on a mount that is read-only, as docker words it.
+func (r *Root) writable(fd int) error {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fs); err != nil || fs.Flags&unix.ST_RDONLY == 0 {
+		return nil
+	}
+	var dir, root unix.Stat_t
+	if unix.Fstat(fd, &dir) == nil && unix.Fstat(int(r.dir.Fd()), &root) == nil && dir.Dev == root.Dev {
+		return errdefs.Invalid("container rootfs is marked read-only")
+	}
+	return errdefs.Invalid("mounted volume is marked read-only")
 }
 
 // extraction is one archive on its way into a root.

@@ -41,6 +41,9 @@ func (s *Service) ContainerCreate(ctx context.Context, name string, platform *oc
 	if err != nil {
 		return none, err
 	}
+	if req.Image == "" {
+		return none, errdefs.Invalid("no command specified") // docker's word for it: there is nothing that could run
+	}
 	img, err := s.Images.Resolve(ctx, req.Image, platform)
 	if err != nil {
 		return none, err

@@ -71,9 +71,9 @@ func execable(ref string, r *Record) error {
 	case container.StateRunning:
 		return nil
 	case container.StatePaused:
-		return errdefs.Conflict("container %s is paused, unpause the container before exec", ref)
+		return errdefs.Conflict("Container %s is paused, unpause the container before exec", ref)
 	case container.StateRestarting:
-		return errdefs.Conflict("container %s is restarting, wait until the container is running", ref)
+		return errdefs.Conflict("Container %s is restarting, wait until the container is running", ref)
 	}
 	return errdefs.Conflict("container %s is not running", r.ID)
 }

@@ -19,7 +19,11 @@ import (
 // and nothing more.
 func (s *Service) resolveLinks(r *Record) error {
 	r.Links = map[string]string{}
-	for _, l := range r.Host.Links {
+	all := slices.Clone(r.Host.Links)
+	for _, name := range slices.Sorted(maps.Keys(r.Networks)) {
+		all = append(all, r.Networks[name].Links...)
+	}
+	for _, l := range all {
 		name, alias, _ := strings.Cut(l, ":")
 		name, alias = strings.TrimPrefix(name, "/"), alias[strings.LastIndex(alias, "/")+1:]
 		if name == "" {
@@ -29,6 +33,10 @@ func (s *Service) resolveLinks(r *Record) error {
 			alias = name[strings.LastIndex(name, "/")+1:]
 		}
 		target, err := s.find(name)
+		if err != nil && !r.legacy() {
+			r.Links[alias] = name // whoever has the name when this container starts
+			continue
+		}
 		if err != nil {
 			return errdefs.Invalid("could not get container for %s: %w", name, err)
 		}

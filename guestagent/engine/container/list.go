@@ -35,7 +35,7 @@ func (s *Service) ContainerList(ctx context.Context, o ListOptions) ([]container
 	if err != nil {
 		return nil, err
 	}
-	all := o.All || o.Limit > 0 || !f.before.IsZero() || !f.since.IsZero() || len(o.Filters["status"]) > 0 || len(f.exited) > 0
+	all := o.All || o.Limit > 0 || len(o.Filters["status"]) > 0
 	var list []Record
 	for _, e := range s.entries() {
 		if r := e.snapshot(); all || r.State.running() || r.State.Status == container.StateRestarting {

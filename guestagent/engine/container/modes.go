@@ -34,7 +34,7 @@ func (s *Service) checkModes(c *container.Config, h *container.HostConfig, n *ne
 	if err := checkSharedNetwork(c, h); err != nil {
 		return err
 	}
-	for _, ref := range []string{refOf(string(h.PidMode)), refOf(string(h.IpcMode)), refOf(string(h.NetworkMode))} {
+	for _, ref := range []string{refOf(string(h.PidMode)), refOf(string(h.IpcMode))} { // a network's need be there only at the start
 		if ref == "" {
 			continue
 		}
@@ -127,6 +127,7 @@ func checkSet(what, set string) error {
 	}
 	name := map[string]string{"cpus": "cpuset cpus", "mems": "cpuset mems"}[what]
 	most := machineMost(what)
+	var beyond error
 	for _, part := range strings.Split(set, ",") {
 		from, to, has := strings.Cut(part, "-")
 		lo, err := strconv.ParseUint(from, 10, 16)
@@ -135,13 +136,13 @@ func checkSet(what, set string) error {
 			hi, err = strconv.ParseUint(to, 10, 16)
 		}
 		if err != nil || hi < lo {
-			return errdefs.Invalid("invalid value %s for %s", set, name)
+			return errdefs.Invalid("Invalid value %s for %s", set, name)
 		}
-		if most >= 0 && int(hi) > most {
-			return errdefs.Invalid("requested %s are not available - requested %s, available: 0-%d", map[string]string{"cpus": "CPUs", "mems": "memory nodes"}[what], set, most)
+		if most >= 0 && int(hi) > most && beyond == nil {
+			beyond = errdefs.Invalid("requested %s are not available - requested %s, available: 0-%d", map[string]string{"cpus": "CPUs", "mems": "memory nodes"}[what], set, most)
 		}
 	}
-	return nil
+	return beyond
 }
 
 // machineMost is the highest CPU or memory node of the machine, -1 where it cannot be told.

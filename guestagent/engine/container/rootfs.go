@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path"
 
 	"golang.org/x/sys/unix"
 
@@ -14,26 +13,16 @@ import (
 	"github.com/berthhq/berth/guestagent/engine/inroot"
 	"github.com/berthhq/berth/guestagent/engine/runtime"
 	"github.com/berthhq/berth/internal/errdefs"
-	apimount "github.com/moby/moby/api/types/mount"
 )
 
-// Files are a container's files as its processes see them.
+// Files are a container's files as its processes see them, with what they cannot write read-only.
 type Files struct {
 	Dir   *os.File // its root
-	mount *Record
 	close func()
 }
 
 // Close lets go of them.
 func (f *Files) Close() { f.close() }
-
-// ReadOnly says whether the container may not write at a path, as the path is written.
-func (f *Files) ReadOnly(name string) bool {
-	if m := f.mount.mountAt(name); m != nil {
-		return m.ReadOnly
-	}
-	return f.mount.Host.ReadonlyRootfs
-}
 
 // Open opens the files of a container. Those of one that does not run are put together as at its start: its layers, its
 // volumes and binds, and the files that berth keeps for it.
@@ -53,7 +42,7 @@ func (s *Service) Open(ctx context.Context, ref string) (*Files, error) {
 	if err != nil {
 		return nil, errdefs.System("opening the files of container %s: %w", r.Name, err)
 	}
-	return &Files{Dir: dir, mount: &r, close: func() { dir.Close() }}, nil
+	return &Files{Dir: dir, close: func() { dir.Close() }}, nil
 }
 
 func (s *Service) assembleFiles(ctx context.Context, r *Record) (_ *Files, err error) {
@@ -85,27 +74,12 @@ func (s *Service) assembleFiles(ctx context.Context, r *Record) (_ *Files, err e
 			binds = append(binds, detached.Bind{Source: m.Source, Target: m.Destination, ReadOnly: m.ReadOnly})
 		}
 	}
-	w, err := detached.NewWorld(root, s.Layout.Run, binds)
+	w, err := detached.NewWorld(root, s.Layout.Run, binds, r.Host.ReadonlyRootfs)
 	if err != nil {
 		unmount()
 		return nil, errdefs.System("opening the files of container %s: %w", r.Name, err)
 	}
-	return &Files{Dir: w.Dir, mount: r, close: func() { w.Close(); unmount() }}, nil
-}
-
-// mountAt finds the innermost mount that a path lies in, as the path is written.
-func (r *Record) mountAt(name string) (m *Mount) {
-	clean := path.Clean("/" + name)
-	for i := range r.Mounts {
-		c := &r.Mounts[i]
-		if c.Type == apimount.TypeTmpfs || !within(clean, c.Destination) {
-			continue
-		}
-		if m == nil || len(c.Destination) > len(m.Destination) {
-			m = c
-		}
-	}
-	return m
+	return &Files{Dir: w.Dir, close: func() { w.Close(); unmount() }}, nil
 }
 
 // Layers opens the root of a container without anything mounted on it.

@@ -100,7 +100,7 @@ func TestPause(t *testing.T) {
 	wantKind(t, w.ContainerPause(ctx, "web"), errdefs.KindConflict, "container "+id+" is already paused")
 	wantKind(t, w.ContainerStart(ctx, "web"), errdefs.KindConflict, "cannot start a paused container, try unpause instead")
 	_, err := w.ExecCreate(ctx, "web", &container.ExecCreateRequest{Cmd: []string{"sh"}})
-	wantKind(t, err, errdefs.KindConflict, "container web is paused, unpause the container before exec")
+	wantKind(t, err, errdefs.KindConflict, "Container web is paused, unpause the container before exec")
 	if err := w.ContainerStop(ctx, "web", "", nil); err != nil { // a paused container can be stopped
 		t.Fatal(err)
 	}

@@ -165,7 +165,7 @@ func checkCPU(h *container.HostConfig) error {
 
 func checkRest(h *container.HostConfig) error {
 	if h.OomScoreAdj < -1000 || h.OomScoreAdj > 1000 {
-		return errdefs.Invalid("invalid value %d, range for oom score adj is [-1000, 1000]", h.OomScoreAdj)
+		return errdefs.Invalid("Invalid value %d, range for oom score adj is [-1000, 1000]", h.OomScoreAdj)
 	}
 	if h.PidsLimit != nil && (*h.PidsLimit < -1 || *h.PidsLimit > math.MaxInt32) {
 		return errdefs.Invalid("invalid pids limit: %d", *h.PidsLimit)

@@ -25,13 +25,17 @@ type World struct {
 }
 
 // NewWorld attaches root, a detached mount, in a namespace of its own and lays the binds on it, in their order. anchor
-// is any directory of the machine; nothing is seen there. The root stays the caller's.
-func NewWorld(root *os.File, anchor string, binds []Bind) (*World, error) {
+// is any directory of the machine; nothing is seen there. With readOnly the root itself cannot be written. It stays the
+// caller's.
+func NewWorld(root *os.File, anchor string, binds []Bind, readOnly bool) (*World, error) {
 	w := &World{quit: make(chan struct{}), done: make(chan struct{})}
 	ready := make(chan error)
 	go onSpareThread(func() {
 		defer close(w.done)
 		err := w.furnish(root, anchor, binds)
+		if err == nil && readOnly {
+			err = unix.MountSetattr(int(root.Fd()), "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
+		}
 		ready <- err
 		if err == nil {
 			<-w.quit

@@ -32,7 +32,7 @@ func TestWorld(t *testing.T) {
 		t.Skip("no detached mounts here: ", err)
 	}
 	defer root.Close()
-	w, err := NewWorld(root, t.TempDir(), []Bind{{Source: vol, Target: "/up/data/vol"}, {Source: vol + "/v", Target: "/etc/one", ReadOnly: true}})
+	w, err := NewWorld(root, t.TempDir(), []Bind{{Source: vol, Target: "/up/data/vol"}, {Source: vol + "/v", Target: "/etc/one", ReadOnly: true}}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +54,15 @@ func TestWorld(t *testing.T) {
 	if fd, err := inroot.Open(int(w.Dir.Fd()), "/etc/one", unix.O_WRONLY, 0); err == nil {
 		unix.Close(fd)
 		t.Error("what is read-only can be written")
+	}
+	if fd, err := inroot.Open(int(w.Dir.Fd()), "/f", unix.O_WRONLY, 0); err == nil {
+		unix.Close(fd)
+		t.Error("the read-only root can be written")
+	}
+	if fd, err := inroot.Open(int(w.Dir.Fd()), "/data/vol/v", unix.O_WRONLY, 0); err != nil {
+		t.Errorf("a volume on a read-only root: %v", err)
+	} else {
+		unix.Close(fd)
 	}
 	if b, err := os.ReadFile("/proc/self/mountinfo"); err != nil || strings.Contains(string(b), vol) {
 		t.Errorf("the machine sees the mounts (%v)", err)

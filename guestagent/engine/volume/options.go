@@ -29,14 +29,11 @@ func checkOptions(opts map[string]string) error {
 	if len(opts) == 0 {
 		return nil
 	}
-	// As docker: a mount needs a device, and a device a type.
+	// As docker: a mount needs a device and a type; a bind does without the latter.
 	for _, k := range []string{optDevice, optType} {
-		if opts[optOpts] != "" && opts[k] == "" && !(k == optType && slices.Contains(strings.Split(opts[optOpts], ","), "bind")) {
+		if opts[k] == "" && !(k == optType && slices.Contains(strings.Split(opts[optOpts], ","), "bind")) {
 			return errdefs.Invalid("missing required option: %q", k)
 		}
-	}
-	if opts[optType] != "" && opts[optDevice] == "" {
-		return errdefs.Invalid("missing required option: %q", optDevice)
 	}
 	return nil
 }
