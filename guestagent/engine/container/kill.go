@@ -24,6 +24,14 @@ func (s *Service) ContainerKill(ctx context.Context, ref, name string) error {
 		}
 	}
 	r := e.snapshot()
+	if r.State.Status == container.StateRestarting { // as docker: it is not started again, whatever the signal
+		release, err := e.acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer release()
+		return s.halt(ctx, e, name, nil)
+	}
 	if !r.State.running() {
 		return errdefs.Conflict("cannot kill container: %s: container %s is not running", ref, r.ID)
 	}

@@ -97,6 +97,20 @@ func TestStoppingEndsTheBackoff(t *testing.T) {
 	}
 }
 
+func TestKillingEndsTheBackoff(t *testing.T) {
+	w := newWorld(t)
+	id := w.run("web", restarts("always", 0))
+	w.rt.exit(id, 1)
+	w.reaches(id, container.StateRestarting)
+	if err := w.ContainerKill(context.Background(), id, ""); err != nil {
+		t.Fatal(err)
+	}
+	w.reaches(id, container.StateExited)
+	if r := w.record(id); !r.Stopped {
+		t.Error("its policy would start it again")
+	}
+}
+
 func TestAFailedRestartIsTriedAgain(t *testing.T) {
 	w := newWorld(t)
 	id := w.run("web", restarts("always", 0))
