@@ -12,6 +12,7 @@ import (
 	"github.com/berthhq/berth/guestagent/engine/api"
 	"github.com/berthhq/berth/guestagent/engine/container"
 	"github.com/berthhq/berth/guestagent/engine/events"
+	"github.com/berthhq/berth/guestagent/engine/runtime"
 	"github.com/berthhq/berth/internal/buildinfo"
 	"github.com/moby/moby/api/types/build"
 	apievents "github.com/moby/moby/api/types/events"
@@ -37,13 +38,14 @@ func (b systemBackend) Info(ctx context.Context) (*system.Info, error) {
 		warnings = append(warnings, "WARNING: packet rules of other programs could not be read: "+err.Error())
 	}
 	version, driver := cgroupVersion()
+	has := runtime.MachineControllers()
 	return &system.Info{
 		ID: machineID(), Containers: running + paused + stopped, ContainersRunning: running, ContainersPaused: paused, ContainersStopped: stopped,
 		Images: len(images), Driver: "overlayfs", DriverStatus: [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}},
 		Plugins: system.PluginsInfo{
 			Volume: []string{"local"}, Network: []string{"bridge", "host", "null"}, Log: []string{"json-file", "local"},
 		},
-		MemoryLimit: true, SwapLimit: true, CPUCfsPeriod: true, CPUCfsQuota: true, CPUShares: true, CPUSet: true, PidsLimit: true,
+		MemoryLimit: has.Memory, SwapLimit: has.Memory, CPUCfsPeriod: has.CPU, CPUCfsQuota: has.CPU, CPUShares: has.CPU, CPUSet: has.CPUSet, PidsLimit: has.Pids,
 		IPv4Forwarding: readTrimmed("/proc/sys/net/ipv4/ip_forward") == "1", OomKillDisable: version == "1", Debug: c.Debug,
 		NFd: openFiles(), NGoroutines: goruntime.NumGoroutine(), SystemTime: time.Now().Format(time.RFC3339Nano),
 		LoggingDriver: e.defaults().LogConfig.Type, CgroupDriver: driver, CgroupVersion: version,

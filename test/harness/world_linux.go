@@ -97,10 +97,16 @@ func (w *World) Start() {
 	}
 }
 
+// Engine is the command that runs an engine on a state directory.
+func Engine(root string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(Bin(), "berth-engine"))
+	cmd.Env = append(os.Environ(), paths.EnvRoot+"="+root)
+	return cmd
+}
+
 // Spawn runs the engine and waits for nothing.
 func (w *World) Spawn() error {
-	w.engine.cmd = exec.Command(filepath.Join(Bin(), "berth-engine"))
-	w.engine.cmd.Env = append(os.Environ(), paths.EnvRoot+"="+w.Layout.Root)
+	w.engine.cmd = Engine(w.Layout.Root)
 	w.engine.cmd.Stdout, w.engine.cmd.Stderr = w.Log, w.Log
 	if err := w.engine.cmd.Start(); err != nil {
 		return err
@@ -149,13 +155,15 @@ func (w *World) Ended(patience time.Duration) bool {
 	select {
 	case <-w.engine.done:
 		return true
+	default:
+	}
+	select {
+	case <-w.engine.done:
+		return true
 	case <-time.After(patience):
 		return false
 	}
 }
-
-// ExitCode is the exit code of an engine that has ended.
-func (w *World) ExitCode() int { return w.engine.cmd.ProcessState.ExitCode() }
 
 // Pid is the engine's.
 func (w *World) Pid() int { return w.engine.cmd.Process.Pid }

@@ -29,8 +29,12 @@ func (s *Service) ContainerUpdate(ctx context.Context, ref string, cfg *containe
 	if old := r.Host.MemorySwap; cfg.MemorySwap == 0 && old > 0 && cfg.Memory > old {
 		return none, errdefs.Invalid("Cannot update container %s: Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time", r.ID)
 	}
-	h := *r.Host
-	overlay(&h.Resources, &cfg.Resources)
+	h, asked := *r.Host, cfg.Resources
+	discarded, err := runtime.MachineControllers().Discard(&asked)
+	if err != nil {
+		return none, err
+	}
+	overlay(&h.Resources, &asked)
 	if cfg.RestartPolicy.Name != "" {
 		if r.Host.AutoRemove {
 			return none, errdefs.Conflict("Restart policy cannot be updated because AutoRemove is enabled for the container")
@@ -42,7 +46,6 @@ func (s *Service) ContainerUpdate(ctx context.Context, ref string, cfg *containe
 		return none, err
 	}
 	if r.State.running() {
-		asked := cfg.Resources
 		if asked.Memory > 0 {
 			asked.MemorySwap = h.MemorySwap
 		}
@@ -60,7 +63,7 @@ func (s *Service) ContainerUpdate(ctx context.Context, ref string, cfg *containe
 		return none, err
 	}
 	s.publish(&r, "update")
-	return container.UpdateResponse{Warnings: warnings}, nil
+	return container.UpdateResponse{Warnings: append(warnings, discarded...)}, nil
 }
 
 // overlay puts the limits that an update names over those that hold.

@@ -27,7 +27,11 @@ func (s *Service) validate(c *container.Config, h *container.HostConfig, n *netw
 	if err := s.checkModes(c, h, n); err != nil {
 		return nil, err
 	}
-	return warnings, runtime.ValidateHost(h)
+	discarded, err := runtime.MachineControllers().Discard(&h.Resources)
+	if err != nil {
+		return nil, err
+	}
+	return append(warnings, discarded...), runtime.ValidateHost(h)
 }
 
 func checkConfig(c *container.Config) error {

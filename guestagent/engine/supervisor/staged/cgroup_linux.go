@@ -81,6 +81,10 @@ func (c *cgroup) place() (p park.Place, err error) {
 			p.Tasks = append(p.Tasks, tasks)
 			continue
 		}
+		var st unix.Statfs_t
+		if unix.Statfs(dir, &st) != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
+			continue // of a controller that is not mounted
+		}
 		if p.Unified, err = os.Open(dir); err != nil {
 			return p, err
 		}
