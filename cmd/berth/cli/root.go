@@ -44,7 +44,7 @@ func newRoot(s *session.Session) *cobra.Command {
 			}
 			e := errdefs.Invalid("unknown command: berth %s", args[0])
 			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-				return e.WithHint("Did you mean 'berth %s'?", near[0])
+				return e.WithHint("Did you mean 'berth %s'?", likeliest(args[0], near))
 			}
 			return e.WithHint("Run 'berth --help' for all commands.")
 		},
@@ -55,6 +55,7 @@ func newRoot(s *session.Session) *cobra.Command {
 	f := root.Flags()
 	f.SetInterspersed(false)
 	f.StringVarP(&s.Host, "host", "H", "", "The engine's socket (unix:///path, tcp://host:port)")
+	f.StringVar(&s.ConfigPath, "config", "", "Location of client config files (default $DOCKER_CONFIG, or ~/.docker)")
 	f.StringVarP(&s.Context, "context", "c", "", "The docker context that names the engine")
 	root.PersistentFlags().Bool("help", false, "Print usage")
 	_ = root.PersistentFlags().MarkHidden("help")
@@ -65,7 +66,33 @@ func newRoot(s *session.Session) *cobra.Command {
 	root.AddCommand(image.Verbs(s)...)
 	root.AddCommand(system.Verbs(s)...)
 	root.AddCommand(container.Group(s), image.Group(s), network.Group(s), volume.Group(s), system.Group(s))
+	nameArgs(root)
 	return root
+}
+
+// likeliest prefers a verb with as many letters as were typed: two of them swapped is the commonest slip.
+func likeliest(typed string, near []string) string {
+	for _, n := range near {
+		if len(n) == len(typed) {
+			return n
+		}
+	}
+	return near[0]
+}
+
+// nameArgs makes errors about the number of arguments name the verb.
+func nameArgs(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		nameArgs(sub)
+		if check := sub.Args; check != nil {
+			sub.Args = func(c *cobra.Command, args []string) error {
+				if err := check(c, args); err != nil {
+					return errdefs.Invalid("%q %w", c.CommandPath(), err).WithHint("See '%s --help'.", c.CommandPath())
+				}
+				return nil
+			}
+		}
+	}
 }
 
 func welcome(w io.Writer) {
@@ -93,8 +120,11 @@ func report(s *session.Session, err error) int {
 			return code
 		}
 	}
-	for _, line := range strings.Split(strings.TrimSpace(message(err)), "\n") {
-		fmt.Fprintln(s.Err, "berth:", line)
+	for _, line := range strings.Split(strings.TrimSpace(err.Error()), "\n") {
+		if exit != nil || !strings.HasPrefix(line, fromEngine) {
+			line = "berth: " + line
+		}
+		fmt.Fprintln(s.Err, line)
 	}
 	hint := errdefs.HintOf(err)
 	if hint == "" {
@@ -106,7 +136,6 @@ func report(s *session.Session, err error) int {
 	return code
 }
 
-// message is an error's text without the words that the API client puts before it.
-func message(err error) string {
-	return strings.ReplaceAll(err.Error(), "Error response from daemon: ", "")
-}
+// fromEngine is what the API client puts before an error of the engine's. Scripts look for these words of docker's; only
+// where a container could not be run does the program's name stand before them, as docker has it.
+const fromEngine = "Error response from daemon: "

@@ -7,6 +7,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// errNoTTY says that a terminal in a container wants one here.
+func errNoTTY() error {
+	return errdefs.Invalid("cannot attach stdin to a TTY-enabled container because stdin is not a terminal: the input device is not a TTY").
+		WithHint("Leave -t out where input comes from a pipe or a file.")
+}
+
 func newAttach(s *session.Session) *cobra.Command {
 	var noStdin, sigProxy bool
 	var keys string
@@ -24,11 +30,14 @@ func newAttach(s *session.Session) *cobra.Command {
 		ct := info.Container
 		switch {
 		case !ct.State.Running:
-			return errdefs.Conflict("cannot attach to a stopped container, start it first")
+			return errdefs.Conflict("You cannot attach to a stopped container, start it first")
 		case ct.State.Paused:
-			return errdefs.Conflict("cannot attach to a paused container, unpause it first")
+			return errdefs.Conflict("You cannot attach to a paused container, unpause it first")
 		case ct.State.Restarting:
-			return errdefs.Conflict("cannot attach to a restarting container, wait until it is running")
+			return errdefs.Conflict("You cannot attach to a restarting container, wait until it is running")
+		}
+		if _, terminal := s.InTerminal(); ct.Config.Tty && !noStdin && ct.Config.OpenStdin && !terminal {
+			return errNoTTY()
 		}
 		a := &attachment{s: s, cl: cl, id: ct.ID, tty: ct.Config.Tty, stdin: !noStdin && ct.Config.OpenStdin, stdout: true, stderr: true, keys: keys, sigProxy: sigProxy}
 		return a.run(c.Context(), func() error { return nil }, false)

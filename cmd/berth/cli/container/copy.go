@@ -57,6 +57,7 @@ func copyOut(ctx context.Context, s *session.Session, o *copyOptions, name, src,
 	if err != nil {
 		return err
 	}
+	info := archive.CopyInfo{Path: src, Exists: true}
 	if o.follow {
 		st, err := cl.ContainerStatPath(ctx, name, client.ContainerStatPathOptions{Path: src})
 		if err == nil && st.Stat.Mode&os.ModeSymlink != 0 {
@@ -64,10 +65,10 @@ func copyOut(ctx context.Context, s *session.Session, o *copyOptions, name, src,
 			if !path.IsAbs(target) {
 				target = path.Join(path.Dir(src), target)
 			}
-			src = target
+			info.Path, info.RebaseName = archive.GetRebaseName(src, target)
 		}
 	}
-	r, err := cl.CopyFromContainer(ctx, name, client.CopyFromContainerOptions{SourcePath: src})
+	r, err := cl.CopyFromContainer(ctx, name, client.CopyFromContainerOptions{SourcePath: info.Path})
 	if err != nil {
 		return err
 	}
@@ -76,8 +77,14 @@ func copyOut(ctx context.Context, s *session.Session, o *copyOptions, name, src,
 		_, err := io.Copy(s.Out, r.Content)
 		return err
 	}
-	info := archive.CopyInfo{Path: src, Exists: true, IsDir: r.Stat.Mode.IsDir()}
-	return archive.CopyTo(r.Content, info, dst)
+	info.IsDir = r.Stat.Mode.IsDir()
+	content := r.Content
+	if info.RebaseName != "" { // the file keeps the link's name
+		_, base := archive.SplitPathDirEntry(info.Path)
+		content = archive.RebaseArchiveEntries(content, base, info.RebaseName)
+		defer content.Close()
+	}
+	return archive.CopyTo(content, info, dst)
 }
 
 func copyIn(ctx context.Context, s *session.Session, o *copyOptions, src, name, dst string) error {

@@ -48,8 +48,7 @@ func runExec(ctx context.Context, s *session.Session, o *execOptions, name strin
 		return errdefs.Invalid("%w", err)
 	}
 	if _, ok := s.InTerminal(); o.TTY && o.interactive && !ok && !o.detach {
-		return errdefs.Invalid("cannot attach stdin to a TTY-enabled container because stdin is not a terminal").
-			WithHint("Leave -t out where input comes from a pipe or a file.")
+		return errNoTTY()
 	}
 	cl, err := s.Client()
 	if err != nil {

@@ -2,11 +2,11 @@ package container
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/berthhq/berth/cmd/berth/cli/image"
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/berthhq/berth/internal/errdefs"
 	cerrdefs "github.com/containerd/errdefs"
@@ -24,7 +24,7 @@ func newInspect(s *session.Session, name string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return s.Inspect(args, format, func(n string) (json.RawMessage, error) { return inspectAny(c.Context(), cl, n, kind, size) })
+		return s.Inspect(args, format, func(n string) (session.Object, error) { return inspectAny(c.Context(), cl, n, kind, size) })
 	}
 	f := c.Flags()
 	f.StringVarP(&format, "format", "f", "", "Format output using a custom template, or json")
@@ -34,11 +34,11 @@ func newInspect(s *session.Session, name string) *cobra.Command {
 }
 
 // inspectAny looks for an object of any kind, in docker's order.
-func inspectAny(ctx context.Context, cl *client.Client, name, kind string, size bool) (json.RawMessage, error) {
+func inspectAny(ctx context.Context, cl *client.Client, name, kind string, size bool) (session.Object, error) {
 	kinds := []string{"container", "image", "network", "volume"}
 	if kind != "" {
 		if !slices.Contains(kinds, kind) {
-			return nil, errdefs.Invalid("unknown type: %q: must be one of \"%s\"", kind, strings.Join(kinds, "\", \""))
+			return session.Object{}, errdefs.Invalid("unknown type: %q: must be one of \"%s\"", kind, strings.Join(kinds, "\", \""))
 		}
 		kinds = []string{kind}
 	}
@@ -48,26 +48,22 @@ func inspectAny(ctx context.Context, cl *client.Client, name, kind string, size 
 			return raw, err
 		}
 	}
-	return nil, errdefs.NotFound("no such object: %s", name)
+	return session.Object{}, errdefs.NotFound("No such object: %s", name)
 }
 
-func inspectOne(ctx context.Context, cl *client.Client, kind, name string, size bool) (json.RawMessage, error) {
+func inspectOne(ctx context.Context, cl *client.Client, kind, name string, size bool) (session.Object, error) {
 	switch kind {
 	case "container":
 		r, err := cl.ContainerInspect(ctx, name, client.ContainerInspectOptions{Size: size})
-		return r.Raw, err
+		return session.Object{Raw: r.Raw, Typed: r.Container}, err
 	case "image":
-		r, err := cl.ImageInspect(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(r.InspectResponse)
+		return image.Inspect(ctx, cl, name)
 	case "network":
 		r, err := cl.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
-		return r.Raw, err
+		return session.Object{Raw: r.Raw, Typed: r.Network}, err
 	}
 	r, err := cl.VolumeInspect(ctx, name, client.VolumeInspectOptions{})
-	return r.Raw, err
+	return session.Object{Raw: r.Raw, Typed: r.Volume}, err
 }
 
 func newPort(s *session.Session) *cobra.Command {

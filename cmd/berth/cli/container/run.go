@@ -51,8 +51,7 @@ func run(ctx context.Context, s *session.Session, o *runOptions, flags *runflags
 		cfg.AttachStdin, cfg.AttachStdout, cfg.AttachStderr, cfg.StdinOnce = false, false, false, false
 	}
 	if _, ok := s.InTerminal(); cfg.Tty && cfg.AttachStdin && !ok {
-		return runFailed(errdefs.Invalid("cannot attach stdin to a TTY-enabled container because stdin is not a terminal").
-			WithHint("Leave -t out where input comes from a pipe or a file."))
+		return runFailed(errNoTTY())
 	}
 	if fd, ok := s.OutTerminal(); ok && cfg.Tty {
 		if ws, err := term.GetWinsize(fd); err == nil {

@@ -1,7 +1,8 @@
 package image
 
 import (
-	"encoding/json"
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -103,16 +104,17 @@ func newInspect(s *session.Session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return s.Inspect(args, format, func(n string) (json.RawMessage, error) {
-			r, err := cl.ImageInspect(c.Context(), n)
-			if err != nil {
-				return nil, err
-			}
-			return json.Marshal(r.InspectResponse)
-		})
+		return s.Inspect(args, format, func(n string) (session.Object, error) { return Inspect(c.Context(), cl, n) })
 	}
 	c.Flags().StringVarP(&format, "format", "f", "", "Format output using a custom template, or json")
 	return c
+}
+
+// Inspect asks for an image.
+func Inspect(ctx context.Context, cl *client.Client, name string) (session.Object, error) {
+	var raw bytes.Buffer
+	r, err := cl.ImageInspect(ctx, name, client.ImageInspectWithRawResponse(&raw))
+	return session.Object{Raw: raw.Bytes(), Typed: r.InspectResponse}, err
 }
 
 func newPrune(s *session.Session) *cobra.Command {

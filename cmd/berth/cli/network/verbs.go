@@ -188,9 +188,9 @@ func newInspect(s *session.Session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return s.Inspect(args, format, func(n string) (json.RawMessage, error) {
+		return s.Inspect(args, format, func(n string) (session.Object, error) {
 			r, err := cl.NetworkInspect(c.Context(), n, client.NetworkInspectOptions{Verbose: verbose})
-			return r.Raw, err
+			return session.Object{Raw: r.Raw, Typed: r.Network}, err
 		})
 	}
 	c.Flags().StringVarP(&format, "format", "f", "", "Format output using a custom template, or json")

@@ -11,8 +11,14 @@ import (
 	"github.com/docker/cli/templates"
 )
 
-// Inspect prints what the engine knows of objects: a JSON array, or what a template makes of each.
-func (s *Session) Inspect(names []string, format string, get func(name string) (json.RawMessage, error)) error {
+// Object is what the engine knows of something: as it was sent, and as the API's types have it.
+type Object struct {
+	Raw   json.RawMessage
+	Typed any
+}
+
+// Inspect prints objects: a JSON array, or what a template makes of each.
+func (s *Session) Inspect(names []string, format string, get func(name string) (Object, error)) error {
 	var tmpl *template.Template
 	if format != "" && format != "json" {
 		var err error
@@ -21,51 +27,74 @@ func (s *Session) Inspect(names []string, format string, get func(name string) (
 		}
 	}
 	var errs []error
-	found := []json.RawMessage{}
+	found := []Object{}
 	for _, n := range names {
-		raw, err := get(n)
+		o, err := get(n)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		found = append(found, raw)
+		found = append(found, o)
 	}
 	switch {
 	case tmpl != nil:
-		for _, raw := range found {
-			if err := s.execute(tmpl, raw); err != nil {
+		for _, o := range found {
+			if err := s.execute(tmpl, o); err != nil {
 				errs = append(errs, err)
 			}
 		}
 	case format == "json":
-		for _, raw := range found {
+		for _, o := range found {
 			var b bytes.Buffer
-			json.Compact(&b, raw)
+			if err := json.Compact(&b, o.Raw); err != nil {
+				return err
+			}
 			fmt.Fprintln(s.Out, b.String())
 		}
 	default:
-		b, err := json.MarshalIndent(found, "", "    ")
-		if err != nil {
+		if err := s.printArray(found); err != nil {
 			return err
 		}
-		fmt.Fprintln(s.Out, string(b))
 	}
 	return errors.Join(errs...)
 }
 
-func (s *Session) execute(tmpl *template.Template, raw json.RawMessage) error {
-	var v any
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	if err := d.Decode(&v); err != nil {
+// printArray prints objects as they were sent, only indented: nothing is escaped that was not.
+func (s *Session) printArray(found []Object) error {
+	var all bytes.Buffer
+	all.WriteByte('[')
+	for i, o := range found {
+		if i > 0 {
+			all.WriteByte(',')
+		}
+		all.Write(o.Raw)
+	}
+	all.WriteByte(']')
+	var b bytes.Buffer
+	if err := json.Indent(&b, all.Bytes(), "", "    "); err != nil {
 		return err
 	}
+	_, err := fmt.Fprintln(s.Out, b.String())
+	return err
+}
+
+// execute uses the fields' names in the API's types; what these do not have may still be in what was sent.
+func (s *Session) execute(tmpl *template.Template, o Object) error {
 	var b bytes.Buffer
-	if err := tmpl.Option("missingkey=error").Execute(&b, v); err != nil {
-		return errdefs.Invalid("template parsing error: %w", err)
+	if err := tmpl.Execute(&b, o.Typed); err != nil {
+		var v any
+		d := json.NewDecoder(bytes.NewReader(o.Raw))
+		d.UseNumber()
+		if derr := d.Decode(&v); derr != nil {
+			return derr
+		}
+		b.Reset()
+		if err := tmpl.Option("missingkey=error").Execute(&b, v); err != nil {
+			return errdefs.Invalid("template parsing error: %w", err)
+		}
 	}
-	fmt.Fprintln(s.Out, b.String())
-	return nil
+	_, err := fmt.Fprintln(s.Out, b.String())
+	return err
 }
 
 // Confirm asks a person before something is removed; without a terminal the answer is what comes on standard input.

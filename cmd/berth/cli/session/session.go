@@ -33,6 +33,8 @@ type Session struct {
 	Host    string // --host
 	Context string // --context
 
+	ConfigPath string // --config, a directory
+
 	client *client.Client
 	config *configfile.ConfigFile
 	hint   string // what the engine advised with its last error
@@ -44,7 +46,7 @@ func New(s Streams, getenv func(string) string) *Session { return &Session{Strea
 // Config is docker's configuration file of the user. For what it knows of registries use Credentials.
 func (s *Session) Config() *configfile.ConfigFile {
 	if s.config == nil {
-		c, err := config.Load(config.Dir())
+		c, err := config.Load(s.ConfigDir())
 		if err != nil {
 			fmt.Fprintln(s.Err, "WARNING: Error loading config file:", err)
 		}
@@ -64,11 +66,16 @@ func (s *Session) Credentials() *configfile.ConfigFile {
 }
 
 // ConfigDir is the directory of docker's configuration.
-func (s *Session) ConfigDir() string { return config.Dir() }
+func (s *Session) ConfigDir() string {
+	if s.ConfigPath != "" {
+		return s.ConfigPath
+	}
+	return config.Dir()
+}
 
 // Endpoint says which engine the session talks to.
 func (s *Session) Endpoint() (endpoint.Endpoint, error) {
-	q := endpoint.Query{Host: s.Host, Context: s.Context, ConfigDir: config.Dir(), Getenv: s.Getenv}
+	q := endpoint.Query{Host: s.Host, Context: s.Context, ConfigDir: s.ConfigDir(), Getenv: s.Getenv}
 	if s.Host == "" && s.Context == "" && s.Getenv("BERTH_HOST") == "" && s.Getenv("DOCKER_HOST") == "" {
 		q.Current = s.Config().CurrentContext
 	}

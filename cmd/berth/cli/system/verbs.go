@@ -97,13 +97,7 @@ func newInfo(s *session.Session) *cobra.Command {
 		if format != "" {
 			return printAs(s, format, i)
 		}
-		fmt.Fprintf(s.Out, "Client:\n Version:  %s\n\nServer:\n Containers: %d\n  Running: %d\n  Paused: %d\n  Stopped: %d\n Images: %d\n Server Version: %s\n Storage Driver: %s\n",
-			buildinfo.Version(), i.Containers, i.ContainersRunning, i.ContainersPaused, i.ContainersStopped, i.Images, i.ServerVersion, i.Driver)
-		for _, kv := range i.DriverStatus {
-			fmt.Fprintf(s.Out, "  %s: %s\n", kv[0], kv[1])
-		}
-		fmt.Fprintf(s.Out, " Logging Driver: %s\n Cgroup Driver: %s\n Cgroup Version: %s\n Kernel Version: %s\n Operating System: %s\n Architecture: %s\n CPUs: %d\n Total Memory: %s\n Name: %s\n Root Dir: %s\n",
-			i.LoggingDriver, i.CgroupDriver, i.CgroupVersion, i.KernelVersion, i.OperatingSystem, i.Architecture, i.NCPU, units.BytesSize(float64(i.MemTotal)), i.Name, i.DockerRootDir)
+		printInfo(s.Out, &i)
 		for _, w := range i.Warnings {
 			fmt.Fprintln(s.Err, w)
 		}

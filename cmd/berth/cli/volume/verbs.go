@@ -2,7 +2,6 @@
 package volume
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -91,9 +90,9 @@ func newInspect(s *session.Session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return s.Inspect(args, format, func(n string) (json.RawMessage, error) {
+		return s.Inspect(args, format, func(n string) (session.Object, error) {
 			r, err := cl.VolumeInspect(c.Context(), n, client.VolumeInspectOptions{})
-			return r.Raw, err
+			return session.Object{Raw: r.Raw, Typed: r.Volume}, err
 		})
 	}
 	c.Flags().StringVarP(&format, "format", "f", "", "Format output using a custom template, or json")
