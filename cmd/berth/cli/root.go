@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/berthhq/berth/cmd/berth/cli/container"
@@ -70,10 +71,11 @@ func newRoot(s *session.Session) *cobra.Command {
 	return root
 }
 
-// likeliest prefers a verb with as many letters as were typed: two of them swapped is the commonest slip.
+// likeliest prefers a verb with the very letters that were typed: two of them swapped is the commonest slip.
 func likeliest(typed string, near []string) string {
+	letters := func(s string) string { return string(slices.Sorted(slices.Values([]byte(s)))) }
 	for _, n := range near {
-		if len(n) == len(typed) {
+		if letters(n) == letters(typed) {
 			return n
 		}
 	}
@@ -120,8 +122,10 @@ func report(s *session.Session, err error) int {
 			return code
 		}
 	}
+	// Errors of the engine carry docker's words, which scripts look for. Only where a container could not be run does the
+	// program's name stand before them.
 	for _, line := range strings.Split(strings.TrimSpace(err.Error()), "\n") {
-		if exit != nil || !strings.HasPrefix(line, fromEngine) {
+		if exit != nil || !strings.HasPrefix(line, "Error") {
 			line = "berth: " + line
 		}
 		fmt.Fprintln(s.Err, line)
@@ -135,7 +139,3 @@ func report(s *session.Session, err error) int {
 	}
 	return code
 }
-
-// fromEngine is what the API client puts before an error of the engine's. Scripts look for these words of docker's; only
-// where a container could not be run does the program's name stand before them, as docker has it.
-const fromEngine = "Error response from daemon: "

@@ -48,7 +48,7 @@ func inspectAny(ctx context.Context, cl *client.Client, name, kind string, size 
 			return raw, err
 		}
 	}
-	return session.Object{}, errdefs.NotFound("No such object: %s", name)
+	return session.Object{}, errdefs.NotFound("Error: No such object: %s", name)
 }
 
 func inspectOne(ctx context.Context, cl *client.Client, kind, name string, size bool) (session.Object, error) {

@@ -229,7 +229,8 @@ func (c *Flags) buildHealth(f *pflag.FlagSet, s *Spec) error {
 	return nil
 }
 
-func addresses(list []string) (out []netip.Addr, err error) {
+func addresses(list []string) ([]netip.Addr, error) {
+	out := []netip.Addr{}
 	for _, a := range list {
 		addr, err := netip.ParseAddr(a)
 		if err != nil {

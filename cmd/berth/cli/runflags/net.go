@@ -14,17 +14,25 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// notNull is a list that is written as [] and not as null, as docker's command line sends these: inspect shows them so.
+func notNull(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
 func (c *Flags) buildNetwork(_ *pflag.FlagSet, s *Spec) (err error) {
 	p, h := &c.network, s.Host
 	s.Config.Hostname, s.Config.Domainname = p.hostname, p.domainname
-	h.ExtraHosts, h.DNSOptions, h.Links = p.extraHosts.GetSlice(), p.dnsOptions.GetSlice(), p.links.GetSlice()
+	h.ExtraHosts, h.DNSOptions, h.Links = p.extraHosts.GetSlice(), notNull(p.dnsOptions.GetSlice()), p.links.GetSlice()
 	for i, e := range h.ExtraHosts { // name=address is written as name:address
 		h.ExtraHosts[i] = strings.Replace(e, "=", ":", 1)
 	}
 	if h.DNS, err = addresses(p.dns.GetSlice()); err != nil {
 		return err
 	}
-	h.DNSSearch = p.dnsSearch.GetSlice()
+	h.DNSSearch = notNull(p.dnsSearch.GetSlice())
 	if len(h.DNSSearch) == 1 && h.DNSSearch[0] == "." {
 		h.DNSSearch = []string{"."}
 	}
