@@ -29,6 +29,9 @@ func (s *Service) ContainerUpdate(ctx context.Context, ref string, cfg *containe
 	if old := r.Host.MemorySwap; cfg.MemorySwap == 0 && old > 0 && cfg.Memory > old {
 		return none, errdefs.Invalid("Cannot update container %s: Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time", r.ID)
 	}
+	if err := conflictingCPU(&r.Host.Resources, &cfg.Resources); err != nil {
+		return none, err
+	}
 	h, asked := *r.Host, cfg.Resources
 	discarded, err := runtime.MachineControllers().Discard(&asked)
 	if err != nil {
@@ -64,6 +67,24 @@ func (s *Service) ContainerUpdate(ctx context.Context, ref string, cfg *containe
 	}
 	s.publish(&r, "update")
 	return container.UpdateResponse{Warnings: append(warnings, discarded...)}, nil
+}
+
+// conflictingCPU refuses to set one way of limiting CPU time where the other is set already.
+func conflictingCPU(have, want *container.Resources) error {
+	for _, c := range []struct {
+		bad          bool
+		asked, there string
+	}{
+		{want.NanoCPUs > 0 && have.CPUPeriod > 0, "Nano CPUs", "CPU Period"},
+		{want.NanoCPUs > 0 && have.CPUQuota > 0, "Nano CPUs", "CPU Quota"},
+		{want.CPUPeriod > 0 && have.NanoCPUs > 0, "CPU Period", "NanoCPUs"},
+		{want.CPUQuota > 0 && have.NanoCPUs > 0, "CPU Quota", "NanoCPUs"},
+	} {
+		if c.bad {
+			return errdefs.Invalid("Conflicting options: %s cannot be updated as %s has already been set", c.asked, c.there)
+		}
+	}
+	return nil
 }
 
 // overlay puts the limits that an update names over those that hold.
