@@ -67,6 +67,14 @@ ci: ## what .ci/run calls: cross, lint, race
 	$(MAKE) lint
 	$(MAKE) race
 
+PEERS ?= .cache/peers
+BENCH ?=
+.PHONY: bench
+bench: build ## berth beside docker, podman, crun, runc and the kernel (BENCH="-run REGEXP -n N")
+	bash scripts/peers.sh $(PEERS)
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/bench ./test/bench
+	$(BIN)/bench -bin $(BIN) -peers $(PEERS) $(BENCH)
+
 .PHONY: long
 long: build ## every long form: many repetitions under the race detector, each fuzz target for minutes
 	BERTH_LONG=1 $(GO) test -race -count=10 -p 1 -tags '$(CGOTAGS)' -timeout 180m ./guestagent/... ./cmd/...
