@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/image/layertar"
@@ -131,11 +132,14 @@ func (t *transfer) run(ctx context.Context) (err error) {
 		}
 		err = t.fill(ctx, cw, st.Offset)
 		_ = cw.Close()
-		if !errors.Is(err, errMismatch) {
+		if !errors.Is(err, errMismatch) && !errors.Is(err, errNoRange) {
 			return err
 		}
 		if aerr := t.s.content.Abort(ctx, t.ref()); aerr != nil && !cerrdefs.IsNotFound(aerr) {
 			return fmt.Errorf("dropping wrong layer %s: %w", t.desc.Digest, aerr)
+		}
+		if st.Offset == 0 && errors.Is(err, errNoRange) {
+			return errdefs.Unavailable("layer %s: the connection broke, and the registry does not go on in the middle of a layer", t.desc.Digest)
 		}
 		if st.Offset == 0 {
 			return errdefs.Invalid("filesystem layer verification failed for digest %s", t.desc.Digest)
@@ -147,6 +151,14 @@ func (t *transfer) ref() string { return "layer-" + t.desc.Digest.String() }
 
 // errMismatch says that the bytes received are not those that the digest names.
 var errMismatch = errors.New("digest mismatch")
+
+// errNoRange says that the registry refuses to send a layer from the middle on.
+var errNoRange = errors.New("no range of a layer is sent")
+
+func refusesRange(err error) bool {
+	var status remoteerrors.ErrUnexpectedStatus
+	return errors.As(err, &status) && status.StatusCode == http.StatusRequestedRangeNotSatisfiable
+}
 
 // fill writes the rest of the layer and commits it.
 func (t *transfer) fill(ctx context.Context, cw content.Writer, offset int64) error {
@@ -216,6 +228,9 @@ func (t *transfer) attempt(ctx context.Context, cw content.Writer, offset int64)
 			if errors.Is(rerr, io.EOF) {
 				rerr = io.ErrUnexpectedEOF
 			}
+			if refusesRange(rerr) {
+				return written, errNoRange
+			}
 			return written, dog.Cause(ctx, rerr)
 		}
 	}
@@ -242,7 +257,7 @@ func worthRetrying(err error) bool {
 	var known *errdefs.Error
 	var status remoteerrors.ErrUnexpectedStatus
 	switch {
-	case errors.Is(err, context.Canceled), errors.As(err, &local), errors.As(err, &known):
+	case errors.Is(err, context.Canceled), errors.Is(err, errNoRange), errors.As(err, &local), errors.As(err, &known):
 		return false
 	case cerrdefs.IsNotFound(err), cerrdefs.IsUnauthorized(err), cerrdefs.IsPermissionDenied(err):
 		return false

@@ -205,6 +205,7 @@ func (ls *layerSet) fetchAndUnpack(ctx context.Context, i int) (key string, got 
 		arrived <- t.run(ctx)
 	}()
 	if !<-streams {
+		t.sink.CloseRead() // else the transfer waits, when the pipe is full, for a reader that never comes
 		if err := <-arrived; err != nil {
 			return "", got, err
 		}
