@@ -103,6 +103,19 @@ func (s Contexts) Create(c Context) error {
 	if _, err := s.Get(c.Name); err == nil {
 		return errdefs.Conflict("context %q already exists", c.Name)
 	}
+	return s.write(c)
+}
+
+// Update changes a context that is there; KindNotFound where it is not.
+func (s Contexts) Update(c Context) error {
+	if _, err := s.Get(c.Name); err != nil {
+		return err
+	}
+	return s.write(c)
+}
+
+// write replaces a context's meta.json as a whole.
+func (s Contexts) write(c Context) error {
 	var m metaFile
 	m.Name, m.Metadata.Description = c.Name, c.Description
 	m.Endpoints = map[string]endpointMeta{dockerEndpoint: {Host: c.Host, SkipTLSVerify: c.SkipTLSVerify}}
@@ -113,7 +126,12 @@ func (s Contexts) Create(c Context) error {
 	if err := os.MkdirAll(s.metaDir(c.Name), 0o755); err != nil {
 		return errdefs.System("writing context %q: %w", c.Name, err)
 	}
-	if err := os.WriteFile(filepath.Join(s.metaDir(c.Name), "meta.json"), b, 0o644); err != nil {
+	file := filepath.Join(s.metaDir(c.Name), "meta.json")
+	err = os.WriteFile(file+".new", b, 0o644)
+	if err == nil {
+		err = os.Rename(file+".new", file)
+	}
+	if err != nil {
 		return errdefs.System("writing context %q: %w", c.Name, err)
 	}
 	return nil

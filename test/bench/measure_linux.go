@@ -104,21 +104,21 @@ func runIn(network string) func(*bench, *peer) (float64, error) {
 func runDetached(b *bench, p *peer) (float64, error) {
 	r, err := p.do("run", "-d", "--name", "bench-d", b.small, "sleep", "1000")
 	if err == nil {
-		_, err = p.do("rm", "-f", "bench-d")
+		err = p.remove("bench-d")
 	}
 	return timed(r, err)
 }
 
 func sleeper(b *bench, p *peer) (func(), error) {
 	_, err := p.do("run", "-d", "--name", "bench-s", b.small, "sleep", "1000")
-	return func() { p.do("rm", "-f", "bench-s") }, err
+	return func() { p.remove("bench-s") }, err
 }
 
 func execTrue(_ *bench, p *peer) (float64, error) { return timed(p.do("exec", "bench-s", "true")) }
 
 func stopped(b *bench, p *peer) (func(), error) {
 	_, err := p.do("create", "--name", "bench-c", b.small, "sleep", "1000")
-	return func() { p.do("rm", "-f", "bench-c") }, err
+	return func() { p.remove("bench-c") }, err
 }
 
 func start(_ *bench, p *peer) (float64, error) {

@@ -28,7 +28,7 @@ func perContainer(b *bench, p *peer) (float64, error) {
 		if _, err := p.do("run", "-d", "--name", fmt.Sprint("bench-m", i), b.small, "sleep", "1000"); err != nil {
 			return 0, err
 		}
-		defer p.do("rm", "-f", fmt.Sprint("bench-m", i))
+		defer p.remove(fmt.Sprint("bench-m", i))
 	}
 	time.Sleep(3 * time.Second)
 	after, err := pssOf(p)

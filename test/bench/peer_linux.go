@@ -33,6 +33,16 @@ func (p *peer) do(args ...string) (report, error) {
 	return p.agent.do(order{Argv: append(append([]string{}, p.cli...), args...)})
 }
 
+// remove ends and removes a container at once; podman would give it ten seconds first.
+func (p *peer) remove(name string) error {
+	args := []string{"rm", "-f"}
+	if p.name == "podman" {
+		args = append(args, "-t", "0")
+	}
+	_, err := p.do(append(args, name)...)
+	return err
+}
+
 func plainNetworks() map[string]string {
 	return map[string]string{"bridge": "bridge", "none": "none", "host": "host"}
 }

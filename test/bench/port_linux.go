@@ -24,7 +24,7 @@ func server(b *bench, p *peer) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	undo := func() { p.do("rm", "-f", "bench-p") }
+	undo := func() { p.remove("bench-p") }
 	args := []string{"run", "-d", "--name", "bench-p", "-p", "127.0.0.1:" + port + ":" + serverPort, "-v", b.self + ":/bench:ro", b.small, "/bench", "serve"}
 	if _, err := p.do(args...); err != nil {
 		return undo, err
@@ -70,8 +70,11 @@ func connect(addr string) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if _, err := io.WriteString(c, "c"); err == nil {
+		if _, err = io.WriteString(c, "c"); err == nil {
 			_, err = io.ReadAll(c)
+		}
+		if err != nil {
+			return 0, err
 		}
 		c.(*net.TCPConn).SetLinger(0) // thousands of these: no TIME_WAIT
 		c.Close()

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/berthhq/berth/cmd/berth/cli/container"
+	"github.com/berthhq/berth/cmd/berth/cli/contexts"
 	"github.com/berthhq/berth/cmd/berth/cli/image"
 	"github.com/berthhq/berth/cmd/berth/cli/network"
 	"github.com/berthhq/berth/cmd/berth/cli/session"
@@ -66,7 +67,7 @@ func newRoot(s *session.Session) *cobra.Command {
 	root.AddCommand(container.Verbs(s)...)
 	root.AddCommand(image.Verbs(s)...)
 	root.AddCommand(system.Verbs(s)...)
-	root.AddCommand(container.Group(s), image.Group(s), network.Group(s), volume.Group(s), system.Group(s))
+	root.AddCommand(container.Group(s), image.Group(s), network.Group(s), volume.Group(s), contexts.Group(s), system.Group(s))
 	nameArgs(root)
 	return root
 }
