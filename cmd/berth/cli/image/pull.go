@@ -70,13 +70,16 @@ func Pull(ctx context.Context, s *session.Session, ref, platform string, quiet b
 	}
 	r, err := cl.ImagePull(ctx, ref, o)
 	if err != nil {
-		return err
+		return withSuggestion(ctx, cl, ref, err)
 	}
 	defer r.Close()
 	if quiet {
 		out = io.Discard
 	}
-	return jsonmessage.DisplayStream(r, out)
+	if err := jsonmessage.DisplayStream(r, out); err != nil {
+		return withSuggestion(ctx, cl, ref, err)
+	}
+	return nil
 }
 
 // auth finds the credentials of a reference's registry: in docker's configuration or its credential helper.
