@@ -12,6 +12,7 @@ import (
 	"github.com/berthhq/berth/guestagent/engine"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/log"
+	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,6 +44,9 @@ func serve(ctx context.Context, o options, stderr io.Writer) error {
 	listeners, err := listen(o)
 	if err != nil {
 		return err
+	}
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil { // where systemd has started it
+		logger.Warn("systemd could not be told that the engine is ready", "err", err)
 	}
 	logger.Info("serving", "socket", o.layout.Socket(), "pid", os.Getpid())
 	return e.Serve(ctx, listeners...)

@@ -43,6 +43,10 @@ func agentIn(tree string, shared []string) int {
 			fmt.Fprintln(os.Stderr, "bench: entering", tree+":", err)
 			return 1
 		}
+		// Once more, so that every thread is where this one is.
+		err := unix.Exec("/proc/self/exe", []string{os.Args[0], "agent", ""}, os.Environ())
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
 	}
 	return agentMain()
 }

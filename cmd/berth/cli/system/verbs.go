@@ -34,7 +34,7 @@ func Verbs(s *session.Session) []*cobra.Command {
 // Group is "berth system".
 func Group(s *session.Session) *cobra.Command {
 	c := &cobra.Command{Use: "system", Short: "Manage the engine", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(newInfo(s), newDF(s), newEvents(s), newPrune(s))
+	c.AddCommand(newInfo(s), newDF(s), newEvents(s), newPrune(s), newInstall(s), newUninstall(s))
 	return c
 }
 

@@ -1,0 +1,100 @@
+//go:build linux
+
+package system
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/berthhq/berth/internal/endpoint"
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/berthhq/berth/internal/paths"
+)
+
+// fakeHost is a machine in a directory, whose systemctl writes down what it was told.
+func fakeHost(t *testing.T) (h host, told *[]string, engine string) {
+	t.Helper()
+	root := t.TempDir()
+	told = &[]string{}
+	engine = "/bin/sh" // root's, as all above it
+	h = host{root: root, engine: func() (string, error) { return engine, nil }, systemctl: func(_ context.Context, args ...string) error {
+		*told = append(*told, strings.Join(args, " "))
+		return nil
+	}}
+	return h, told, engine
+}
+
+func boot(t *testing.T, h host) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Join(h.root, "run/systemd/system"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func own(t *testing.T) endpoint.Endpoint { return endpoint.Endpoint{Layout: paths.For(t.TempDir())} }
+
+func TestInstallAndUninstall(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("whose programs are root's is told as root")
+	}
+	h, told, engine := fakeHost(t)
+	boot(t, h)
+	for range 2 {
+		if err := h.install(context.Background(), own(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(h.unitPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`ExecStart="` + engine + `"`, "Type=notify", "KillMode=process", "Delegate=yes", "WantedBy=multi-user.target"} {
+		if !strings.Contains(string(text), want+"\n") {
+			t.Errorf("the unit lacks %s:\n%s", want, text)
+		}
+	}
+	if got := strings.Join((*told)[:3], "; "); got != "daemon-reload; enable berth.service; restart berth.service" {
+		t.Errorf("systemd was told %s", got)
+	}
+	if err := h.uninstall(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(h.unitPath()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the unit is left: %v", err)
+	}
+	if err := h.uninstall(context.Background()); errdefs.KindOf(err) != errdefs.KindNotFound {
+		t.Errorf("again: %v", err)
+	}
+}
+
+func TestInstallRefusals(t *testing.T) {
+	h, _, _ := fakeHost(t)
+	if err := h.install(context.Background(), own(t)); err == nil || !strings.Contains(err.Error(), "systemd does not run here") {
+		t.Errorf("without systemd: %v", err)
+	}
+	boot(t, h)
+	anybodys := filepath.Join(t.TempDir(), "berth-engine")
+	if err := os.WriteFile(anybodys, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(anybodys, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	h.engine = func() (string, error) { return anybodys, nil }
+	if err := h.install(context.Background(), own(t)); err == nil || !strings.Contains(err.Error(), "could be replaced by others than root") {
+		t.Errorf("a program that all may write: %v", err)
+	}
+	if _, err := os.Stat(h.unitPath()); err == nil {
+		t.Error("a unit was written all the same")
+	}
+}
+
+func TestQuoteUnit(t *testing.T) {
+	if got := quoteUnit(`/opt/a b/100%$x"\e`); got != `"/opt/a b/100%%$$x\"\\e"` {
+		t.Error(got)
+	}
+}
