@@ -4,6 +4,7 @@ package keep
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,6 +31,9 @@ func TestMain(m *testing.M) {
 		err = Run(Config{Program: "/proc/self/exe", Args: []string{"supervisor"}, Listen: os.Stdin, Log: log.New(io.Discard, "", 0)})
 	case "supervisor":
 		err = supervise()
+	case "terminated":
+		unix.Kill(os.Getpid(), unix.SIGTERM)
+		time.Sleep(time.Minute)
 	}
 	if err != nil {
 		fmt.Println("error:", err)
@@ -97,6 +101,15 @@ func TestTheNextSupervisorGoesOn(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("the keeper: %v", err)
+	}
+}
+
+// A supervisor that SIGTERM ends, whether or not it handles it, is not started again.
+func TestSIGTERMIsTheEnd(t *testing.T) {
+	t.Setenv(role, "terminated")
+	var said bytes.Buffer
+	if err := Run(Config{Program: "/proc/self/exe", Args: []string{"supervisor"}, Listen: os.Stdin, Log: log.New(&said, "", 0)}); err != nil || said.Len() > 0 {
+		t.Errorf("error %v, %s", err, said.String())
 	}
 }
 

@@ -94,7 +94,7 @@ func (k *keeper) one(reaped chan message) (clean bool, err error) {
 		case m := <-reaped:
 			if m.Pid == pid {
 				ended, status = true, m.Status
-				clean = status == 0
+				clean = wasAsked(syscall.WaitStatus(status))
 				continue
 			}
 			k.remember(m)
@@ -108,6 +108,12 @@ func (k *keeper) one(reaped chan message) (clean bool, err error) {
 		}
 	}
 	return clean, nil
+}
+
+// wasAsked tells an end that somebody wanted. One who sends SIGTERM to the keeper and to the supervisor sends it to the
+// supervisor twice, and the second may come when it has already given up handling it.
+func wasAsked(ws syscall.WaitStatus) bool {
+	return ws.Exited() && ws.ExitStatus() == 0 || ws.Signaled() && ws.Signal() == syscall.SIGTERM
 }
 
 // spawn starts a supervisor.
