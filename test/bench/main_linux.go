@@ -70,9 +70,10 @@ func (b *bench) add(measure, peer string, v float64) {
 }
 
 func (b *bench) fail(what string, err error) {
-	line := fmt.Sprintf("%s: %v", what, err)
+	line := strings.Join(strings.Fields(fmt.Sprintf("%s: %v", what, err)), " ")
+	line = line[:min(len(line), 400)]
 	b.failed = append(b.failed, line)
-	fmt.Fprintln(os.Stderr, "bench:", strings.TrimSpace(line))
+	fmt.Fprintln(os.Stderr, "bench:", line)
 }
 
 func inside(args []string) int {
@@ -134,7 +135,7 @@ func (b *bench) start(bin, trees string, only []string) (err error) {
 	if trees, err = filepath.Abs(trees); err != nil {
 		return err
 	}
-	if b.self, err = os.Executable(); err != nil {
+	if b.self, err = copySelf(b.dir); err != nil {
 		return err
 	}
 	if b.small, b.big, err = serveImages("/bin/busybox"); err != nil {
@@ -174,6 +175,16 @@ func (b *bench) start(bin, trees string, only []string) (err error) {
 		b.peers = append(b.peers, made)
 	}
 	return nil
+}
+
+// copySelf puts this program where every peer's tree has it too.
+func copySelf(dir string) (string, error) {
+	program, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "bench")
+	return path, os.WriteFile(path, program, 0o755)
 }
 
 // fetch gives a peer the small image.
@@ -232,7 +243,7 @@ func (b *bench) finish() {
 	if len(b.failed) > 0 {
 		fmt.Printf("\nleft out:\n")
 		for _, l := range b.failed {
-			fmt.Println(" ", strings.TrimSpace(l))
+			fmt.Println(" ", l)
 		}
 	}
 }
