@@ -40,7 +40,7 @@ func waitStranger(pidfd *os.File, pid int, keeper func(pid int) (uint32, bool)) 
 	if err != nil {
 		return unknownExit
 	}
-	const patience = 2 * time.Second // a zombie tells its status only when its parent has reaped it
+	const patience = 30 * time.Second // a zombie tells its status only when its parent has reaped it, which on a busy machine takes its time
 	raw.Read(func(fd uintptr) bool { return ended(int(fd)) })
 	code := unknownExit
 	raw.Control(func(fd uintptr) {
