@@ -48,6 +48,7 @@ func serve(ctx context.Context, o options, stderr io.Writer) error {
 	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil { // where systemd has started it
 		logger.Warn("systemd could not be told that the engine is ready", "err", err)
 	}
+	go trim(ctx)
 	logger.Info("serving", "socket", o.layout.Socket(), "pid", os.Getpid())
 	return e.Serve(ctx, listeners...)
 }

@@ -127,7 +127,7 @@ func (t *transfer) run(ctx context.Context) (err error) {
 			return err
 		}
 		if !fresh {
-			streams = st.Offset == 0
+			streams = st.Offset == 0 && t.sink != nil // without one the layer is only to be stored
 			t.begun(streams)
 		}
 		err = t.fill(ctx, cw, st.Offset)

@@ -215,6 +215,13 @@ func layer(t testing.TB, files ...file) v1.Layer {
 	return rawLayer{static.NewLayer(gz(t, tarOf(t, files...)), types.DockerLayer), tarOf(t, files...)}
 }
 
+// recompressed is the same layer in other bytes: not compressed at all.
+func recompressed(t testing.TB, files ...file) v1.Layer {
+	t.Helper()
+	plain := tarOf(t, files...)
+	return rawLayer{static.NewLayer(plain, types.OCIUncompressedLayer), plain}
+}
+
 // rawLayer knows the digest of what is in it, which a static layer does not.
 type rawLayer struct {
 	v1.Layer

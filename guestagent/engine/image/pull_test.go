@@ -91,3 +91,24 @@ func TestPullUnpacksLayersInOrder(t *testing.T) {
 		t.Errorf("second pull said:\n%s", out.String())
 	}
 }
+
+// A layer that is unpacked already, but was compressed otherwise when it came: only its content is fetched.
+func TestPullOfALayerThatIsUnpackedButNotHere(t *testing.T) {
+	h, s := newHub(t), open(t, amd64)
+	files := []file{dir("etc"), {name: "etc/a", body: strings.Repeat("the same in both ", 1000)}}
+	first := h.push(t, "lib/one:1", imageOf(t, v1.Config{Cmd: []string{"/one"}}, layer(t, files...)))
+	second := h.push(t, "lib/two:1", imageOf(t, v1.Config{Cmd: []string{"/two"}}, recompressed(t, files...)))
+	for _, ref := range []string{first, second} {
+		var out bytes.Buffer
+		if err := s.ImagePull(context.Background(), ref, nil, nil, &out); err != nil {
+			t.Fatalf("%s: %v\n%s", ref, err, out.String())
+		}
+	}
+	if got := read(t, mounted(t, s, second, "c2"), "etc/a"); !strings.HasPrefix(got, "the same") {
+		t.Errorf("the file is %q", got)
+	}
+	var tar bytes.Buffer
+	if err := s.ImageSave(context.Background(), []string{second}, nil, &tar); err != nil {
+		t.Errorf("saving what was fetched: %v", err)
+	}
+}

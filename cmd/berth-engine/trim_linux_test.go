@@ -1,0 +1,31 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+func TestTrimGivesMemoryBack(t *testing.T) {
+	work := make([][]byte, 64)
+	for i := range work {
+		work[i] = make([]byte, 1<<20)
+		for k := 0; k < len(work[i]); k += 4096 {
+			work[i][k] = 1
+		}
+	}
+	full := heap()
+	if full < 64<<20 {
+		t.Fatalf("the heap has %d bytes", full)
+	}
+	work = nil
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go trim(ctx)
+	for end := time.Now().Add(60 * time.Second); heap() > trimAbove; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d bytes are still held", heap(), full)
+		}
+	}
+	_ = work
+}
