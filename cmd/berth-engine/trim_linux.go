@@ -10,8 +10,8 @@ import (
 // How much memory an engine that has worked hard may keep.
 const (
 	trimEvery = 2 * time.Second
-	trimAbove = 24 << 20 // bytes of heap, used or not; below it there is little to win
-	trimSlack = 8 << 20  // bytes that it may grow beyond what the last collection left
+	trimAbove = 10 << 20 // bytes of heap, used or not; below it there is little to win
+	trimSlack = 4 << 20  // bytes that it may grow beyond what the last collection left
 )
 
 // trim gives memory back that a pull or a burst of containers has left, which the runtime itself would do over minutes.
