@@ -17,7 +17,7 @@ func rounds() int {
 	if os.Getenv("BERTH_LONG") != "" {
 		return 200
 	}
-	return 5
+	return 3
 }
 
 // racer is a container that exchanges two names in a volume until it is removed.

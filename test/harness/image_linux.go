@@ -3,6 +3,7 @@ package harness
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"io"
 	"log"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -131,20 +133,21 @@ func Tar(t *testing.T, files ...File) []byte {
 func Layer(t *testing.T, files ...File) v1.Layer {
 	t.Helper()
 	b := Tar(t, files...)
-	l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil })
+	l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil },
+		tarball.WithCompressionLevel(gzip.BestSpeed), tarball.WithCompressedCaching)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-// Image puts layers on a base, nil for none, and changes its configuration.
-func Image(t *testing.T, base v1.Image, change func(*v1.Config), layers ...v1.Layer) v1.Image {
+// Image puts layers on another image, nil for none, and changes its configuration.
+func Image(t *testing.T, from v1.Image, change func(*v1.Config), layers ...v1.Layer) v1.Image {
 	t.Helper()
-	if base == nil {
-		base = empty.Image
+	if from == nil {
+		from = empty.Image
 	}
-	img, err := mutate.AppendLayers(base, layers...)
+	img, err := mutate.AppendLayers(from, layers...)
 	var c *v1.ConfigFile
 	if err == nil {
 		c, err = img.ConfigFile()
@@ -180,8 +183,21 @@ func BusyboxProgram(t *testing.T) []byte {
 	return body
 }
 
+// base is the image of Busybox, made once.
+var base struct {
+	once sync.Once
+	img  v1.Image
+}
+
 // Busybox is a small system: busybox, users, and a directory with something in it for volumes.
 func Busybox(t *testing.T) v1.Image {
+	t.Helper()
+	BusyboxProgram(t) // or the test is skipped
+	base.once.Do(func() { base.img = makeBusybox(t) })
+	return base.img
+}
+
+func makeBusybox(t *testing.T) v1.Image {
 	t.Helper()
 	body := BusyboxProgram(t)
 	names, err := exec.Command("busybox", "--list").Output()

@@ -39,13 +39,17 @@ func openSubpath(volume, sub string) (*os.File, error) {
 		return nil, errdefs.System("opening a volume: %w", err)
 	}
 	defer dir.Close()
-	fd, err := unix.Openat2(int(dir.Fd()), sub, &unix.OpenHow{
-		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
-	})
-	if err != nil {
-		return nil, subpathError(sub, err)
+	for {
+		fd, err := unix.Openat2(int(dir.Fd()), sub, &unix.OpenHow{
+			Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
+		})
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), sub), nil
+		case !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR): // EAGAIN: something was renamed meanwhile
+			return nil, subpathError(sub, err)
+		}
 	}
-	return os.NewFile(uintptr(fd), sub), nil
 }
 
 // subpathError words what is wrong with a volume-subpath as docker does.

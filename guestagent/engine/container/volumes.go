@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/berthhq/berth/guestagent/engine/detached"
+	"github.com/berthhq/berth/guestagent/engine/inroot"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/containerd/v2/core/mount"
 	apimount "github.com/moby/moby/api/types/mount"
@@ -119,9 +120,7 @@ func detach(in []mount.Mount) []detached.Mount {
 // copyUp fills a volume from the image, if it has a directory there. The path is the image's, and hostile: it is
 // resolved inside the root (openat2(2)).
 func (s *Service) copyUp(root *os.File, m *Mount) error {
-	fd, err := unix.Openat2(int(root.Fd()), "."+m.Destination, &unix.OpenHow{
-		Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	})
+	fd, err := inroot.Open(int(root.Fd()), m.Destination, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil // nothing there, or no directory: nothing to copy
 	}

@@ -12,8 +12,10 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
+	"github.com/berthhq/berth/guestagent/engine/inroot"
 	"github.com/moby/sys/user"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -42,6 +44,7 @@ func Apply(p *specs.Process, root *os.File, name string, groups []string) error 
 	if err != nil {
 		return fmt.Errorf("unable to find group %s: no matching entries in group file", strings.Join(groups, ", "))
 	}
+	slices.Sort(more) // the library gives them in any order
 	if eu.Uid < 0 || eu.Gid < 0 || int64(eu.Uid) > math.MaxInt32 || int64(eu.Gid) > math.MaxInt32 {
 		return fmt.Errorf("uids and gids must be in range 0-%d", math.MaxInt32)
 	}
@@ -105,11 +108,7 @@ func withHome(env []string, home string) []string {
 
 // read returns a regular file's bytes below root, or nothing where it is missing or not a regular file.
 func read(root *os.File, name string) ([]byte, error) {
-	how := unix.OpenHow{
-		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	}
-	fd, err := unix.Openat2(int(root.Fd()), name, &how)
+	fd, err := inroot.Open(int(root.Fd()), name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENXIO):
 		return nil, nil
