@@ -67,7 +67,7 @@ func TestHostileUserFiles(t *testing.T) {
 	w := newWorld(t)
 	_, file := victim(t)
 	ids := []string{"/bin/busybox", "grep", "^[UG]id:", "/proc/self/status"} // id would read the hostile files itself
-	long := bytes.Repeat([]byte("u:x:1:1::/:/bin/sh\n"), 12<<20/19) // more than is read
+	long := bytes.Repeat([]byte("u:x:1:1::/:/bin/sh\n"), 12<<20/19)          // more than is read
 	for name, f := range map[string]harness.File{
 		"huge":    {Name: "etc/passwd", Body: long},
 		"line":    {Name: "etc/passwd", Body: bytes.Repeat([]byte("x"), 12<<20)},

