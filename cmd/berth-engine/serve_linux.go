@@ -11,10 +11,14 @@ import (
 
 	"github.com/berthhq/berth/guestagent/engine"
 	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/berthhq/berth/internal/trim"
 	"github.com/containerd/log"
 	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 )
+
+// keepHeap is how much heap is let be, in bytes.
+const keepHeap = 10 << 20
 
 // gcPercent trades a little CPU for a small resident engine: most of its life it waits.
 const gcPercent = 50
@@ -48,7 +52,7 @@ func serve(ctx context.Context, o options, stderr io.Writer) error {
 	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil { // where systemd has started it
 		logger.Warn("systemd could not be told that the engine is ready", "err", err)
 	}
-	go trim(ctx)
+	go trim.Run(ctx, keepHeap)
 	logger.Info("serving", "socket", o.layout.Socket(), "pid", os.Getpid())
 	return e.Serve(ctx, listeners...)
 }

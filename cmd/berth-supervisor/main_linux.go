@@ -17,8 +17,12 @@ import (
 	"github.com/berthhq/berth/guestagent/engine/supervisor/libct"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	"github.com/berthhq/berth/internal/paths"
+	"github.com/berthhq/berth/internal/trim"
 	"golang.org/x/sys/unix"
 )
+
+// keepHeap is how much heap is let be, in bytes.
+const keepHeap = 6 << 20
 
 func main() {
 	libct.Init()
@@ -105,6 +109,7 @@ func serve(layout paths.Layout, logger *log.Logger) error {
 		logger.Print("ending, to be started again")
 		os.Exit(restart)
 	}()
+	go trim.Run(ctx, keepHeap)
 	return srv.Serve(ctx, l)
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/berthhq/berth/guestagent/engine/api"
+	"github.com/berthhq/berth/guestagent/engine/container"
 	"github.com/berthhq/berth/guestagent/engine/events"
 	"github.com/berthhq/berth/guestagent/engine/image"
 	"github.com/distribution/reference"
@@ -18,7 +19,8 @@ import (
 // imageBackend is images; the service speaks the API's words already. What changes is told to the bus here.
 type imageBackend struct {
 	*image.Service
-	bus *events.Bus
+	containers *container.Service
+	bus        *events.Bus
 }
 
 func (b imageBackend) ImageList(ctx context.Context, o api.ImageListOptions) ([]apiimage.Summary, error) {

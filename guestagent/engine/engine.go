@@ -158,7 +158,7 @@ func emptyDir(dir string) error {
 func (e *Engine) backends() api.Backends {
 	return api.Backends{
 		Container: containerBackend{e.containers}, Query: queryBackend{e}, Stream: streamBackend{e},
-		Archive: archiveBackend{e}, Image: imageBackend{e.images, e.bus}, Network: networkBackend{e}, Volume: volumeBackend{e.volumes},
+		Archive: archiveBackend{e}, Image: imageBackend{e.images, e.containers, e.bus}, Network: networkBackend{e}, Volume: volumeBackend{e.volumes},
 		System: systemBackend{e}, Log: e.opts.Log,
 	}
 }

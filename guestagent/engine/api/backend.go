@@ -114,11 +114,23 @@ type ImageBackend interface {
 	ImageTag(ctx context.Context, ref, target string) error
 	ImageRemove(ctx context.Context, ref string, force, noPrune bool) ([]image.DeleteResponse, error)
 	ImagePrune(ctx context.Context, f Filters) (image.PruneReport, error)
+	// ImageImport makes an image of a tar of files; name may be empty.
+	ImageImport(ctx context.Context, tar io.Reader, name, message string, platform *ocispec.Platform, w io.Writer) error
+	// ImageCommit makes an image of a container and gives its ID.
+	ImageCommit(ctx context.Context, name string, o CommitOptions) (id string, err error)
 	// ImageLoad reads an OCI layout or docker archive; ImageSave writes one that is both.
 	ImageLoad(ctx context.Context, tar io.Reader, quiet bool, w io.Writer) error
 	ImageSave(ctx context.Context, refs []string, platform *ocispec.Platform, w io.Writer) error
 	RegistryLogin(ctx context.Context, auth *registry.AuthConfig) (registry.AuthResponse, error)
 	DistributionInspect(ctx context.Context, ref string, auth *registry.AuthConfig) (registry.DistributionInspect, error)
+}
+
+// CommitOptions are the parameters of POST /commit.
+type CommitOptions struct {
+	Reference       string // with a tag; "" for an image without a name
+	Author, Comment string
+	Changes         []string // instructions of a Dockerfile
+	Config          *container.Config
 }
 
 // ImageListOptions are the parameters of GET /images/json.

@@ -136,7 +136,9 @@ func TestBadInput(t *testing.T) {
 		{req: "GET /system/df?type=planet", status: 400, message: "unknown object type: planet"},
 		// references and platforms
 		{req: "POST /images/create", status: 400, message: "fromImage cannot be empty"},
-		{req: "POST /images/create?fromSrc=-", status: 501, message: "importing an image"},
+		{req: "POST /images/create?fromSrc=http://x/y.tar", status: 501, message: "importing from http://x/y.tar is not supported yet"},
+		{req: "POST /images/create?fromSrc=-&platform=nintendo64", status: 400, message: `"nintendo64": unknown operating system or architecture`},
+		{req: "POST /images/create?fromSrc=-&repo=UPPER", status: 400, message: "invalid reference format"},
 		{req: "POST /images/create?fromImage=UPPER", status: 400, message: "invalid reference format: repository name (library/UPPER) must be lowercase"},
 		{req: "POST /images/create?fromImage=a%20b", status: 400, message: "invalid reference format"},
 		{req: "POST /images/create?fromImage=a&tag=b/c", status: 400, message: "invalid tag format"},
@@ -174,7 +176,10 @@ func TestBadInput(t *testing.T) {
 		{req: "POST /plugins/pull", status: 501, message: "plugins are not supported by this engine"},
 		{req: "POST /build", status: 501, message: "building images is not supported yet"},
 		{req: "POST /session", status: 501, message: "building images is not supported yet"},
-		{req: "POST /commit?container=x", status: 501, message: "committing a container"},
+		{req: "POST /commit", status: 400, message: "container is required"},
+		{req: "POST /commit?container=x&repo=UPPER", status: 400, message: "invalid reference format"},
+		{req: "POST /commit?container=x&repo=a@sha256:" + strings.Repeat("a", 64), status: 400, message: "cannot import digest reference"},
+		{req: "POST /commit?container=x", body: "{", status: 400, message: "invalid JSON"},
 		{req: "GET /images/x/attestations", status: 501, message: "reading an image's attestations"},
 		{req: "GET /containers/x/checkpoints", status: 501, message: "checkpoints are not supported"},
 	} {

@@ -10,10 +10,6 @@ func (s *Server) buildRefused(*call) error {
 	return errdefs.NotImplemented("building images is not supported yet")
 }
 
-func (s *Server) commitRefused(*call) error {
-	return errdefs.NotImplemented("committing a container to an image is not supported yet")
-}
-
 func (s *Server) checkpointRefused(*call) error {
 	return errdefs.NotImplemented("checkpoints are not supported")
 }

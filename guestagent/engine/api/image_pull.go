@@ -8,12 +8,12 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// imageCreate pulls. Importing a tar (fromSrc) is not there yet.
+// imageCreate pulls, or makes an image of a tar.
 func (s *Server) imageCreate(c *call) error {
 	from := c.query.Get("fromImage")
 	if from == "" {
 		if c.query.Get("fromSrc") != "" {
-			return errdefs.NotImplemented("importing an image from a tar is not supported yet")
+			return s.imageImport(c)
 		}
 		return errdefs.Invalid("fromImage cannot be empty")
 	}
@@ -27,6 +27,34 @@ func (s *Server) imageCreate(c *call) error {
 	}
 	return c.progress(func(w *flushWriter) error {
 		return s.Image.ImagePull(c.ctx(), ref.String(), platform, s.auth(c), w)
+	})
+}
+
+// imageImport makes an image of the tar that is the request's body.
+func (s *Server) imageImport(c *call) error {
+	if src := c.query.Get("fromSrc"); src != "-" {
+		return errdefs.NotImplemented("importing from %s is not supported yet: send the archive itself", src)
+	}
+	if len(c.query["changes"]) > 0 {
+		return errdefs.NotImplemented("changes are not applied by import yet")
+	}
+	platform, err := c.platformName(32)
+	if err != nil {
+		return err
+	}
+	name := ""
+	if repo := c.query.Get("repo"); repo != "" {
+		named, err := joinReference(repo, c.query.Get("tag"))
+		if err != nil {
+			return err
+		}
+		if _, ok := named.(reference.Digested); ok {
+			return errdefs.Invalid("cannot import digest reference")
+		}
+		name = reference.TagNameOnly(named).String()
+	}
+	return c.progress(func(w *flushWriter) error {
+		return s.Image.ImageImport(c.ctx(), c.r.Body, name, c.query.Get("message"), platform, w)
 	})
 }
 

@@ -81,7 +81,7 @@ func imageRoutes() []Route {
 		{Method: "POST", Path: "/images/{name}/tag", Noun: "image", Summary: "Give an image another name", serve: (*Server).imageTag},
 		{Method: "DELETE", Path: "/images/{name}", Noun: "image", Summary: "Remove an image or a name of it", serve: (*Server).imageRemove},
 		{Method: "GET", Path: "/distribution/{name}/json", Noun: "distribution", Summary: "What a registry has under a name", Since: 30, serve: (*Server).distributionInspect},
-		{Method: "POST", Path: "/commit", Noun: "image", Summary: "Not supported yet", serve: (*Server).commitRefused},
+		{Method: "POST", Path: "/commit", Noun: "image", Summary: "Make an image of a container", serve: (*Server).imageCommit},
 	}
 }
 

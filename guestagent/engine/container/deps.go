@@ -4,6 +4,7 @@ package container
 
 import (
 	"context"
+	"io"
 	"os"
 
 	"github.com/berthhq/berth/guestagent/engine/image"
@@ -24,6 +25,8 @@ type Images interface {
 	Mounts(ctx context.Context, img *image.Image, id, dir string) ([]mount.Mount, error)
 	Release(ctx context.Context, id string) error
 	Usage(ctx context.Context, id, dir string) (rw, rootfs int64, err error)
+	WriteDiff(ctx context.Context, img *image.Image, dir string, skip func(name string) bool, w io.Writer) error
+	Make(ctx context.Context, d image.Draft) (id string, err error)
 }
 
 // Networks is what containers need of networks (package network).

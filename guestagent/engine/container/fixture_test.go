@@ -4,6 +4,7 @@ package container
 
 import (
 	"context"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -234,6 +235,7 @@ type fakeImages struct {
 	mu       sync.Mutex
 	config   image.Image
 	prepared map[string]bool
+	drafts   []image.Draft
 	fail     error
 }
 
@@ -267,6 +269,17 @@ func (f *fakeImages) Release(_ context.Context, id string) error {
 	defer f.mu.Unlock()
 	delete(f.prepared, id)
 	return nil
+}
+
+func (f *fakeImages) WriteDiff(context.Context, *image.Image, string, func(string) bool, io.Writer) error {
+	return nil
+}
+
+func (f *fakeImages) Make(ctx context.Context, d image.Draft) (string, error) {
+	f.mu.Lock()
+	f.drafts = append(f.drafts, d)
+	f.mu.Unlock()
+	return "sha256:made", d.Layer(ctx, io.Discard)
 }
 
 func (f *fakeImages) Usage(context.Context, string, string) (int64, int64, error) {

@@ -1,4 +1,5 @@
-package main
+// Package trim gives memory back to the machine that a resident program no longer needs.
+package trim
 
 import (
 	"context"
@@ -7,17 +8,17 @@ import (
 	"time"
 )
 
-// How much memory an engine that has worked hard may keep.
+// How often is looked, and how much may stay.
 const (
-	trimEvery = 2 * time.Second
-	trimAbove = 10 << 20 // bytes of heap, used or not; below it there is little to win
-	trimSlack = 4 << 20  // bytes that it may grow beyond what the last collection left
+	every = 2 * time.Second
+	slack = 4 << 20 // bytes that the heap may grow beyond what the last collection left
 )
 
-// trim gives memory back that a pull or a burst of containers has left, which the runtime itself would do over minutes.
-// It collects only where the heap has grown since, so that a heap that is large for good costs nothing.
-func trim(ctx context.Context) {
-	tick := time.NewTicker(trimEvery)
+// Run gives memory back until ctx ends: what a pull or a burst of containers has left, which Go's runtime would let go of
+// over minutes. It collects only where the heap has more than above bytes and has grown since the last time, so that a
+// heap that is large for good costs nothing.
+func Run(ctx context.Context, above uint64) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	left := uint64(0)
 	for before := heap(); ; {
@@ -29,7 +30,7 @@ func trim(ctx context.Context) {
 		now := heap()
 		quiet := now <= before // it has done growing
 		before = now
-		if !quiet || now < trimAbove || now < left+left/2+trimSlack {
+		if !quiet || now < above || now < left+left/2+slack {
 			continue
 		}
 		debug.FreeOSMemory()

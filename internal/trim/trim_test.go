@@ -1,4 +1,4 @@
-package main
+package trim
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestTrimGivesMemoryBack(t *testing.T) {
+func TestMemoryIsGivenBack(t *testing.T) {
 	work := make([][]byte, 64)
 	for i := range work {
 		work[i] = make([]byte, 1<<20)
@@ -21,8 +21,8 @@ func TestTrimGivesMemoryBack(t *testing.T) {
 	work = nil
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go trim(ctx)
-	for end := time.Now().Add(60 * time.Second); heap() > trimAbove; time.Sleep(50 * time.Millisecond) {
+	go Run(ctx, 10<<20)
+	for end := time.Now().Add(60 * time.Second); heap() > 10<<20; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d of %d bytes are still held", heap(), full)
 		}
