@@ -65,7 +65,7 @@ func (e *Engine) open(ctx context.Context) (err error) {
 	if err := emptyDir(l.Tmp()); err != nil {
 		return err
 	}
-	if e.images, err = image.Open(ctx, l, imageConfig(e.opts.Config)); err != nil {
+	if e.images, err = image.Open(ctx, l, e.imageConfig()); err != nil {
 		return err
 	}
 	if e.volumes, err = volume.New(l, e.db, e.bus); err != nil {

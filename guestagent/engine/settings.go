@@ -20,12 +20,14 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-func imageConfig(c *config.Config) image.Config {
+func (e *Engine) imageConfig() image.Config {
+	c := e.opts.Config
 	out := image.Config{
 		Mirrors: c.Mirrors, Insecure: c.Insecure, CertsDirs: []string{"/etc/berth/certs.d", "/etc/docker/certs.d"},
 		UserAgent:              "berth/" + buildinfo.Version(),
 		MaxConcurrentDownloads: c.MaxConcurrentDownloads, MaxConcurrentUploads: c.MaxConcurrentUploads,
 	}
+	out.Running = func(id string) bool { return e.containers != nil && e.containers.Running(id) }
 	if p := c.Proxies; p != (config.Proxies{}) {
 		proxy := (&httpproxy.Config{HTTPProxy: p.HTTP, HTTPSProxy: p.HTTPS, NoProxy: p.No}).ProxyFunc()
 		out.Proxy = func(r *http.Request) (*url.URL, error) { return proxy(r.URL) }

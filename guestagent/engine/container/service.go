@@ -178,6 +178,16 @@ func (s *Service) Users(imageID string) (ids []string) {
 	return append(ids, rest...)
 }
 
+// Running says whether a container runs, paused ones included.
+func (s *Service) Running(id string) bool {
+	e, err := s.find(id)
+	if err != nil {
+		return false
+	}
+	r := e.snapshot()
+	return r.State.running()
+}
+
 // Counts are the numbers of containers for GET /info.
 func (s *Service) Counts() (running, paused, stopped int) {
 	for _, e := range s.entries() {

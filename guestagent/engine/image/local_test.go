@@ -213,6 +213,12 @@ func TestRemove(t *testing.T) {
 		}
 		return nil
 	})
+	s.cfg.Running = func(id string) bool { return id == user }
+	if _, err := s.ImageRemove(ctx, hex[:12], true, false); err == nil ||
+		err.Error() != "conflict: unable to delete "+hex[:12]+" (cannot be forced) - image is being used by running container "+user[:12] {
+		t.Errorf("remove by ID under a running container: %v", err)
+	}
+	s.cfg.Running = nil
 	want := fmt.Sprintf("conflict: unable to remove repository reference %q (must force) - container %s is using its referenced image %s", ref, user[:12], hex[:12])
 	if _, err := s.ImageRemove(ctx, ref, false, false); err == nil || err.Error() != want || errdefs.KindOf(err) != errdefs.KindConflict {
 		t.Errorf("remove of a used image: %v\nwant %s", err, want)

@@ -73,7 +73,13 @@ func (s *Service) removeName(ctx context.Context, stored images.Image, names []i
 
 func (s *Service) removeID(ctx context.Context, stored images.Image, names []images.Image, force bool) ([]image.DeleteResponse, error) {
 	id := stored.Target.Digest
-	if users := s.usersOf(id.String()); len(users) > 0 && !force {
+	users := s.usersOf(id.String())
+	for _, c := range users {
+		if s.cfg.Running != nil && s.cfg.Running(c) {
+			return nil, errdefs.Conflict("conflict: unable to delete %s (cannot be forced) - image is being used by running container %s", short(id.Encoded()), short(c))
+		}
+	}
+	if len(users) > 0 && !force {
 		return nil, errdefs.Conflict("conflict: unable to delete %s (must be forced) - image is being used by container %s", short(id.Encoded()), short(users[0]))
 	}
 	repos := map[string]bool{}

@@ -55,6 +55,8 @@ type Config struct {
 	Retry time.Duration
 	// Stall is how long a transfer may stand still before it counts as broken; 0 is one minute.
 	Stall time.Duration
+	// Running says whether a container runs, whose image cannot be removed by force either; nil: none does.
+	Running func(containerID string) bool
 	// GCDelay is the pause between a removal and garbage collection, so that many removals share one; 0 is two seconds.
 	GCDelay time.Duration
 }
