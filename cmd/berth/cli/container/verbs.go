@@ -11,7 +11,7 @@ func Verbs(s *session.Session) []*cobra.Command {
 	return []*cobra.Command{
 		newRun(s), newCreate(s), newStart(s), newStop(s), newRestart(s), newKill(s), newRemove(s), newList(s, "ps"), newLogs(s),
 		newAttach(s), newExec(s), newWait(s), newInspect(s, "inspect"), newPort(s), newTop(s), newRename(s), newPause(s), newUnpause(s),
-		newUpdate(s), newCopy(s), newStats(s), newDiff(s), newExport(s),
+		newUpdate(s), newCopy(s), newStats(s), newDiff(s), newExport(s), newCommit(s),
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // Verbs are the commands that need no noun before them.
 func Verbs(s *session.Session) []*cobra.Command {
-	return []*cobra.Command{newList(s, "images"), newPull(s), newPush(s), newRemove(s, "rmi"), newTag(s), newLoad(s), newSave(s), newHistory(s)}
+	return []*cobra.Command{newList(s, "images"), newPull(s), newPush(s), newRemove(s, "rmi"), newTag(s), newLoad(s), newSave(s), newImport(s), newHistory(s)}
 }
 
 // Group is "berth image".
@@ -22,7 +22,7 @@ func Group(s *session.Session) *cobra.Command {
 	ls.Aliases = []string{"list"}
 	rm := newRemove(s, "rm")
 	rm.Aliases = []string{"remove"}
-	c.AddCommand(ls, rm, newPull(s), newPush(s), newTag(s), newLoad(s), newSave(s), newHistory(s), newInspect(s), newPrune(s))
+	c.AddCommand(ls, rm, newPull(s), newPush(s), newTag(s), newLoad(s), newSave(s), newImport(s), newHistory(s), newInspect(s), newPrune(s))
 	return c
 }
 

@@ -1,0 +1,33 @@
+package container
+
+import (
+	"fmt"
+
+	"github.com/berthhq/berth/cmd/berth/cli/session"
+	"github.com/moby/moby/client"
+	"github.com/spf13/cobra"
+)
+
+func newCommit(s *session.Session) *cobra.Command {
+	var o client.ContainerCommitOptions
+	c := &cobra.Command{Use: "commit [OPTIONS] CONTAINER [REPOSITORY[:TAG]]", Short: "Create a new image from a container's changes", Args: cobra.RangeArgs(1, 2), ValidArgsFunction: complete(s, true)}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 2 {
+			o.Reference = args[1]
+		}
+		cl, err := s.Client()
+		if err != nil {
+			return err
+		}
+		r, err := cl.ContainerCommit(c.Context(), args[0], o)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(s.Out, r.ID)
+		return nil
+	}
+	f := c.Flags()
+	f.StringVarP(&o.Author, "author", "a", "", `Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")`)
+	f.StringVarP(&o.Comment, "message", "m", "", "Commit message")
+	return c
+}
