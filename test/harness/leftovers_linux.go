@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -61,13 +62,32 @@ func (w *World) leftovers() (out []string) {
 	out = append(out, w.mounts()...)
 	if list, err := net.Interfaces(); err == nil {
 		for _, i := range list {
-			// Bridges stay as long as the machine runs: containers that live on need them.
-			if i.Name != "lo" && !strings.HasPrefix(i.Name, "berth") && !strings.HasPrefix(i.Name, "br-") {
+			if i.Name != "lo" && !isBridge(i.Name) {
 				out = append(out, "interface "+i.Name)
 			}
 		}
 	}
 	return append(out, w.cgroups()...)
+}
+
+// isBridge tells the interfaces that stay as long as the machine runs: containers that live on need them.
+func isBridge(name string) bool {
+	return strings.HasPrefix(name, "berth") || strings.HasPrefix(name, "br-")
+}
+
+// dropBridges gives the next world all subnets.
+func (w *World) dropBridges() {
+	list, err := net.Interfaces()
+	if err != nil {
+		w.Errorf("listing interfaces: %v", err)
+	}
+	for _, i := range list {
+		if isBridge(i.Name) {
+			if out, err := exec.Command("ip", "link", "del", i.Name).CombinedOutput(); err != nil {
+				w.Errorf("removing %s: %v: %s", i.Name, err, out)
+			}
+		}
+	}
 }
 
 // mounts are those below the state directory.

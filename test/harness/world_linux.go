@@ -185,6 +185,7 @@ func (w *World) end() {
 		unix.Kill(p.Pid, unix.SIGTERM)
 	}
 	w.checkNothingLeft()
+	w.dropBridges()
 }
 
 // Eventually waits until a condition holds, far longer than a busy machine needs.
