@@ -30,7 +30,7 @@ func (s *Stream) Space() []byte {
 	switch {
 	case start == end && end > 0:
 		clear(s.half(which)[:end])
-		start, end = 0, 0
+		end = 0
 		s.state().Store(pack(which, 0, 0))
 	case end > MaxRest:
 		// What is left of a line moves to the other half, which is zero; only then is this one cleared.
