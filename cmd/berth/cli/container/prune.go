@@ -1,0 +1,36 @@
+package container
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/berthhq/berth/cmd/berth/cli/session"
+	"github.com/docker/go-units"
+	"github.com/moby/moby/client"
+	"github.com/spf13/cobra"
+)
+
+func newPrune(s *session.Session) *cobra.Command {
+	var force bool
+	c := &cobra.Command{Use: "prune [OPTIONS]", Short: "Remove all stopped containers", Args: cobra.NoArgs}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if !force && !s.Confirm("WARNING! This will remove all stopped containers.\nAre you sure you want to continue?") {
+			return nil
+		}
+		cl, err := s.Client()
+		if err != nil {
+			return err
+		}
+		r, err := cl.ContainerPrune(c.Context(), client.ContainerPruneOptions{})
+		if err != nil {
+			return err
+		}
+		if len(r.Report.ContainersDeleted) > 0 {
+			fmt.Fprintf(s.Out, "Deleted Containers:\n%s\n\n", strings.Join(r.Report.ContainersDeleted, "\n"))
+		}
+		fmt.Fprintln(s.Out, "Total reclaimed space:", units.HumanSize(float64(r.Report.SpaceReclaimed)))
+		return nil
+	}
+	c.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
+	return c
+}

@@ -1,0 +1,47 @@
+package image
+
+import (
+	"fmt"
+
+	"github.com/berthhq/berth/cmd/berth/cli/session"
+	"github.com/docker/go-units"
+	"github.com/moby/moby/client"
+	"github.com/spf13/cobra"
+)
+
+func newPrune(s *session.Session) *cobra.Command {
+	var force, all bool
+	c := &cobra.Command{Use: "prune [OPTIONS]", Short: "Remove unused images", Args: cobra.NoArgs}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		what := "all dangling images"
+		if all {
+			what = "all images without at least one container associated to them"
+		}
+		if !force && !s.Confirm("WARNING! This will remove "+what+".\nAre you sure you want to continue?") {
+			return nil
+		}
+		cl, err := s.Client()
+		if err != nil {
+			return err
+		}
+		f := client.Filters{}
+		f.Add("dangling", fmt.Sprint(!all))
+		r, err := cl.ImagePrune(c.Context(), client.ImagePruneOptions{Filters: f})
+		if err != nil {
+			return err
+		}
+		for _, i := range r.Report.ImagesDeleted {
+			if i.Untagged != "" {
+				fmt.Fprintln(s.Out, "untagged:", i.Untagged)
+			} else {
+				fmt.Fprintln(s.Out, "deleted:", i.Deleted)
+			}
+		}
+		fmt.Fprintln(s.Out, "Total reclaimed space:", units.HumanSize(float64(r.Report.SpaceReclaimed)))
+		return nil
+	}
+	f := c.Flags()
+	f.BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
+	f.BoolVarP(&all, "all", "a", false, "Remove all unused images, not just dangling ones")
+	return c
+}

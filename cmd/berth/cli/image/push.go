@@ -1,0 +1,50 @@
+package image
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/berthhq/berth/cmd/berth/cli/session"
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/distribution/reference"
+	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/jsonmessage"
+	"github.com/spf13/cobra"
+)
+
+func newPush(s *session.Session) *cobra.Command {
+	var quiet bool
+	c := &cobra.Command{Use: "push [OPTIONS] NAME[:TAG]", Short: "Upload an image to a registry", Args: cobra.ExactArgs(1), ValidArgsFunction: Complete(s)}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := s.Client()
+		if err != nil {
+			return err
+		}
+		named, err := reference.ParseNormalizedNamed(args[0])
+		if err != nil {
+			return errdefs.Invalid("invalid reference format: %w", err)
+		}
+		o := client.ImagePushOptions{}
+		if o.RegistryAuth, err = auth(s.Credentials(), args[0]); err != nil {
+			return err
+		}
+		if reference.IsNameOnly(named) && !quiet {
+			fmt.Fprintln(s.Out, "Using default tag: latest")
+		}
+		r, err := cl.ImagePush(c.Context(), reference.FamiliarString(reference.TagNameOnly(named)), o)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		if quiet {
+			if err := jsonmessage.DisplayStream(r, io.Discard); err != nil {
+				return err
+			}
+			fmt.Fprintln(s.Out, reference.TagNameOnly(named).String())
+			return nil
+		}
+		return jsonmessage.DisplayStream(r, s.Out)
+	}
+	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "Suppress verbose output")
+	return c
+}

@@ -1,0 +1,44 @@
+package image
+
+import (
+	"io"
+	"os"
+
+	"github.com/berthhq/berth/cmd/berth/cli/session"
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/spf13/cobra"
+)
+
+func newSave(s *session.Session) *cobra.Command {
+	var output string
+	c := &cobra.Command{Use: "save [OPTIONS] IMAGE [IMAGE...]", Short: "Save one or more images to a tar archive (streamed to STDOUT by default)", Args: cobra.MinimumNArgs(1), ValidArgsFunction: Complete(s)}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		to := s.Out
+		if output == "" {
+			if _, ok := s.OutTerminal(); ok {
+				return errdefs.Invalid("cowardly refusing to save to a terminal. Use the -o flag or redirect")
+			}
+		}
+		cl, err := s.Client()
+		if err != nil {
+			return err
+		}
+		r, err := cl.ImageSave(c.Context(), args)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		if output != "" {
+			f, err := os.Create(output)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			to = f
+		}
+		_, err = io.Copy(to, r)
+		return err
+	}
+	c.Flags().StringVarP(&output, "output", "o", "", "Write to a file, instead of STDOUT")
+	return c
+}

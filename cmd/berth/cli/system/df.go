@@ -1,0 +1,33 @@
+package system
+
+import (
+	"github.com/berthhq/berth/cmd/berth/cli/session"
+	"github.com/docker/cli/cli/command/formatter"
+	"github.com/moby/moby/client"
+	"github.com/spf13/cobra"
+)
+
+func newDF(s *session.Session) *cobra.Command {
+	var format string
+	c := &cobra.Command{Use: "df [OPTIONS]", Short: "Show disk usage", Args: cobra.NoArgs}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cl, err := s.Client()
+		if err != nil {
+			return err
+		}
+		r, err := cl.DiskUsage(c.Context(), client.DiskUsageOptions{Containers: true, Images: true, BuildCache: true, Volumes: true})
+		if err != nil {
+			return err
+		}
+		if format == "" {
+			format = formatter.TableFormatKey
+		}
+		w := formatter.DiskUsageContext{
+			Context:        formatter.Context{Output: s.Out, Format: formatter.NewDiskUsageFormat(format, false)},
+			ImageDiskUsage: r.Images, ContainerDiskUsage: r.Containers, VolumeDiskUsage: r.Volumes, BuildCacheDiskUsage: r.BuildCache,
+		}
+		return w.Write()
+	}
+	c.Flags().StringVar(&format, "format", "", "Format output using a custom template: table, json, TEMPLATE")
+	return c
+}
