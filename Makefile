@@ -78,6 +78,7 @@ bench: build ## berth beside docker, podman, crun, runc and the kernel (BENCH="-
 .PHONY: long
 long: build ## every long form: many repetitions under the race detector, each fuzz target for minutes
 	BERTH_LONG=1 $(GO) test -race -count=10 -p 1 -tags '$(CGOTAGS)' -timeout 180m ./guestagent/... ./cmd/...
+	BERTH_LONG=1 $(GO) test -race -count=1 -p 1 -tags '$(CGOTAGS)' -timeout 180m ./test/...
 	$(MAKE) fuzz FUZZTIME=5m
 
 FUZZTIME ?= 10s

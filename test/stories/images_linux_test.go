@@ -194,8 +194,8 @@ func TestTagsAndRemoval(t *testing.T) {
 	if slices.Contains(img.RepoTags, "team/bb:v1") || !slices.Contains(img.RepoTags, "team/bb:v2") {
 		t.Errorf("names: %v", img.RepoTags)
 	}
-	_, _, err = remove(img.ID, false)
-	oneLine(w, "removing by ID what has several names", err, "must be forced")
+	_, _, err = remove(img.ID, true)
+	oneLine(w, "removing by ID, and by force, what a running container uses", err, "cannot be forced")
 	for _, ref := range img.RepoTags {
 		if ref != "bb:latest" {
 			remove(ref, false)
