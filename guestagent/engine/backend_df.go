@@ -8,7 +8,6 @@ import (
 	"github.com/berthhq/berth/guestagent/engine/api"
 	"github.com/berthhq/berth/guestagent/engine/container"
 	"github.com/berthhq/berth/guestagent/engine/image"
-	"github.com/moby/moby/api/types/build"
 	apicontainer "github.com/moby/moby/api/types/container"
 	apiimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/system"
@@ -38,7 +37,9 @@ func (b systemBackend) DiskUsage(ctx context.Context, o api.DiskUsageOptions) (*
 		}
 	}
 	if all || o.BuildCache {
-		out.BuildCacheUsage = &build.DiskUsage{Items: []build.CacheRecord{}}
+		if out.BuildCacheUsage, err = b.cacheUsage(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/berthhq/berth/guestagent/engine/events"
 	"github.com/berthhq/berth/guestagent/engine/runtime"
 	"github.com/berthhq/berth/internal/buildinfo"
-	"github.com/moby/moby/api/types/build"
 	apievents "github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/api/types/swarm"
@@ -88,10 +87,6 @@ func (b systemBackend) Events(ctx context.Context, since, until time.Time, f api
 		}
 	}
 	return ctx.Err()
-}
-
-func (b systemBackend) BuildPrune(context.Context) (build.CachePruneReport, error) {
-	return build.CachePruneReport{CachesDeleted: []string{}}, nil // there is no build cache yet
 }
 
 // cgroupVersion tells which cgroups containers are in, and who makes them.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/api"
+	"github.com/berthhq/berth/guestagent/engine/build"
 	"github.com/berthhq/berth/guestagent/engine/config"
 	"github.com/berthhq/berth/guestagent/engine/container"
 	"github.com/berthhq/berth/guestagent/engine/events"
@@ -42,6 +43,8 @@ type Engine struct {
 	networks   *network.Manager
 	volumes    *volume.Service
 	containers *container.Service
+	runtime    *runtime.Client
+	builder    *build.Builder
 	server     *api.Server
 	started    time.Time
 }
@@ -79,8 +82,9 @@ func (e *Engine) open(ctx context.Context) (err error) {
 	if e.networks, err = network.Open(ctx, l, e.db, e.bus, netCfg); err != nil {
 		return err
 	}
+	e.runtime = runtime.NewClient(l, e.opts.BinDir)
 	e.containers, err = container.New(container.Deps{
-		Images: e.images, Networks: e.networks, Volumes: e.volumes, Runtime: runtime.NewClient(l, e.opts.BinDir), Bus: e.bus,
+		Images: e.images, Networks: e.networks, Volumes: e.volumes, Runtime: e.runtime, Bus: e.bus,
 		Durable:  meta.NewStore[container.Record](e.db, "containers"),
 		Volatile: meta.NewVolatile[container.Record](e.db, "containers"),
 		Layout:   l, Defaults: e.defaults(),
@@ -89,6 +93,7 @@ func (e *Engine) open(ctx context.Context) (err error) {
 		return err
 	}
 	e.images.SetUsers(e.containers.Users)
+	e.builder = e.newBuilder(netCfg.HostGateways)
 	if err := e.settle(ctx); err != nil {
 		return err
 	}
@@ -126,13 +131,16 @@ func (e *Engine) Serve(ctx context.Context, listeners ...net.Listener) error {
 
 // Close ends the engine. Containers, their names and ports go on.
 func (e *Engine) Close() error {
+	var errs []error
+	if e.builder != nil {
+		errs = append(errs, e.builder.Close())
+	}
 	if e.containers != nil {
 		e.containers.Close()
 	}
 	if e.networks != nil {
 		e.networks.Close()
 	}
-	var errs []error
 	if e.images != nil {
 		errs = append(errs, e.images.Close())
 	}
@@ -159,6 +167,6 @@ func (e *Engine) backends() api.Backends {
 	return api.Backends{
 		Container: containerBackend{e.containers}, Query: queryBackend{e}, Stream: streamBackend{e},
 		Archive: archiveBackend{e}, Image: imageBackend{e.images, e.containers, e.bus}, Network: networkBackend{e}, Volume: volumeBackend{e.volumes},
-		System: systemBackend{e}, Log: e.opts.Log,
+		Build: buildBackend{e.builder}, System: systemBackend{e}, Log: e.opts.Log,
 	}
 }

@@ -76,6 +76,9 @@ func (l Layout) Hostname(id string) string   { return filepath.Join(l.Container(
 // CertsDir holds per-registry CAs and client certificates (hosts.toml and certs.d layout).
 func (l Layout) CertsDir() string { return filepath.Join(l.Root, "certs.d") }
 
+// Build is what BuildKit keeps beside the images: its records of the build cache.
+func (l Layout) Build() string { return filepath.Join(l.Root, "build") }
+
 // Tmp is for files under way; the engine empties it when it starts.
 func (l Layout) Tmp() string { return filepath.Join(l.Root, "tmp") }
 
@@ -107,6 +110,9 @@ func (l Layout) Rootfs(id string) string { return filepath.Join(l.Run, "rootfs",
 
 // RootfsDir is the parent of all of them.
 func (l Layout) RootfsDir() string { return filepath.Join(l.Run, "rootfs") }
+
+// BuildRun is where the roots of a build's commands are mounted while they run.
+func (l Layout) BuildRun() string { return filepath.Join(l.Run, "build") }
 
 // Shm is a container's /dev/shm where it must be shared with others.
 func (l Layout) Shm(id string) string { return filepath.Join(l.Run, "shm", id) }

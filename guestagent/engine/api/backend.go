@@ -6,7 +6,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/moby/moby/api/types/build"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/api/types/image"
@@ -167,7 +166,6 @@ type SystemBackend interface {
 	// Events replays what lies between since and now, then follows until ctx or until ends. It calls ready once the
 	// subscription stands, so that the handler sends its head.
 	Events(ctx context.Context, since, until time.Time, f Filters, ready func(), each func(events.Message) error) error
-	BuildPrune(ctx context.Context) (build.CachePruneReport, error)
 }
 
 // DiskUsageOptions selects what GET /system/df measures; none selected is all.

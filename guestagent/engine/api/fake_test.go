@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -45,6 +46,8 @@ type fake struct {
 	info     *system.Info
 	usage    *system.DiskUsage
 	usageFor DiskUsageOptions
+	buildFor BuildOptions
+	pruneFor BuildPruneOptions
 
 	during   func(context.Context) error // while a container is created
 	wait     func(context.Context) (container.WaitResponse, error)
@@ -52,6 +55,7 @@ type fake struct {
 	tty      bool
 	attach   func(ctx context.Context, hijack func(bool) Hijack) error
 	progress func(ctx context.Context, w io.Writer) error
+	build    func(body io.Reader, w io.Writer) (string, error)
 	events   func(ctx context.Context, since, until time.Time, ready func(), each func(events.Message) error) error
 	stats    func() (container.StatsResponse, error)
 	body     string // what was uploaded
@@ -313,8 +317,23 @@ func (f *fake) Events(ctx context.Context, since, until time.Time, fl Filters, r
 	}
 	return f.events(ctx, since, until, ready, each)
 }
-func (f *fake) BuildPrune(context.Context) (build.CachePruneReport, error) {
+func (f *fake) Build(_ context.Context, o BuildOptions, body io.Reader, w io.Writer) (string, error) {
+	f.buildFor = o
+	if err := f.note("Build", o.Dockerfile); err != nil {
+		return "", err
+	}
+	return f.build(body, w)
+}
+func (f *fake) BuildCancel(_ context.Context, id string) error { return f.note("BuildCancel", id) }
+func (f *fake) BuildPrune(_ context.Context, o BuildPruneOptions) (build.CachePruneReport, error) {
+	f.pruneFor = o
 	return build.CachePruneReport{}, f.note("BuildPrune")
+}
+func (f *fake) BuildSession(_ context.Context, conn net.Conn, h http.Header) error {
+	return errors.Join(f.note("BuildSession", h.Get("X-Docker-Expose-Session-Uuid")), conn.Close())
+}
+func (f *fake) BuildControl(_ context.Context, conn net.Conn) error {
+	return errors.Join(f.note("BuildControl"), conn.Close())
 }
 
 // unix is a time for a call's record, "-" for none.
@@ -326,7 +345,7 @@ func unix(t time.Time) string {
 }
 
 func serverOver(f *fake) *Server {
-	return NewServer(Backends{Container: f, Query: f, Stream: f, Archive: f, Image: f, Network: f, Volume: f, System: f})
+	return NewServer(Backends{Container: f, Query: f, Stream: f, Archive: f, Image: f, Network: f, Volume: f, Build: f, System: f})
 }
 
 // ask sends one request straight to the handler. Headers come as "Key: value"; a body without a type is JSON.

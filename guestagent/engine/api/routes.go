@@ -111,11 +111,11 @@ func volumeRoutes() []Route {
 
 func buildRoutes() []Route {
 	return []Route{
-		{Method: "POST", Path: "/build", Noun: "build", Summary: "Not supported yet", serve: (*Server).buildRefused},
-		{Method: "POST", Path: "/build/cancel", Noun: "build", Summary: "Not supported yet", serve: (*Server).buildRefused},
+		{Method: "POST", Path: "/build", Noun: "build", Summary: "Build an image", Stream: true, serve: (*Server).build},
+		{Method: "POST", Path: "/build/cancel", Noun: "build", Summary: "End a build", serve: (*Server).buildCancel},
 		{Method: "POST", Path: "/build/prune", Noun: "build", Summary: "Empty the build cache", Since: 31, serve: (*Server).buildPrune},
-		{Method: "POST", Path: "/session", Noun: "build", Summary: "Not supported yet", serve: (*Server).buildRefused},
-		{Method: "POST", Path: "/grpc", Noun: "build", Summary: "Not supported yet", serve: (*Server).buildRefused},
+		{Method: "POST", Path: "/session", Noun: "build", Summary: "Serve a build with files and secrets", Stream: true, Hijack: true, serve: (*Server).buildSession},
+		{Method: "POST", Path: "/grpc", Noun: "build", Summary: "BuildKit's own protocol", Stream: true, Hijack: true, serve: (*Server).buildControl},
 	}
 }
 

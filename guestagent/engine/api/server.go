@@ -24,6 +24,7 @@ type Backends struct {
 	Image     ImageBackend
 	Network   NetworkBackend
 	Volume    VolumeBackend
+	Build     BuildBackend
 	System    SystemBackend
 	Log       *slog.Logger
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"sync"
 
@@ -61,7 +62,12 @@ func (c *call) progress(produce func(w *flushWriter) error) error {
 	if !c.w.started {
 		return err
 	}
-	msg, encErr := json.Marshal(streamError{Detail: jsonstream.Error{Message: err.Error()}, Message: err.Error()})
+	detail := jsonstream.Error{Message: err.Error()}
+	var coded *jsonstream.Error
+	if errors.As(err, &coded) {
+		detail.Code = coded.Code // of a command that failed
+	}
+	msg, encErr := json.Marshal(streamError{Detail: detail, Message: detail.Message})
 	if encErr != nil {
 		return encErr
 	}

@@ -34,10 +34,18 @@ func (m *Manager) Attach(ctx context.Context, cfg SandboxConfig) (*Sandbox, erro
 	if err := m.build(ctx, rec); err != nil {
 		return nil, errors.Join(err, m.tearDown(context.WithoutCancel(ctx), rec))
 	}
-	for _, ep := range rec.Endpoints {
+	for _, ep := range rec.told() {
 		m.publishEvent("connect", ep.NetworkID, ep.NetworkName, map[string]string{"container": cfg.ContainerID})
 	}
 	return m.sandbox(rec), nil
+}
+
+// told are the endpoints that events speak of.
+func (rec *sandboxRecord) told() []endpointRecord {
+	if rec.Config.Quiet {
+		return nil
+	}
+	return rec.Endpoints
 }
 
 // build makes what plan decided and records it. The files are written meanwhile.

@@ -20,7 +20,7 @@ func (m *Manager) Detach(ctx context.Context, containerID string) error {
 		return err
 	}
 	if rec != nil {
-		for _, ep := range rec.Endpoints {
+		for _, ep := range rec.told() {
 			m.publishEvent("disconnect", ep.NetworkID, ep.NetworkName, map[string]string{"container": containerID})
 		}
 	}

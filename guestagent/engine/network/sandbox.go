@@ -29,6 +29,8 @@ type SandboxConfig struct {
 	DNS                   []netip.Addr
 	DNSSearch, DNSOptions []string
 	Links                 []Link // legacy links, for the hosts file and for the network's aliases
+	// Quiet keeps the sandbox out of the events: it is no container's.
+	Quiet bool
 	// MacAddress is the legacy container-wide address for Mode's network, or empty.
 	MacAddress string
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/containerd/containerd/v2/core/mount"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/moby/moby/api/types/container"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // Input is everything a specification is made from: the container's record with all names resolved to paths.
@@ -25,6 +26,7 @@ type Input struct {
 	Rootfs     []mount.Mount // from the image service
 	Mounts     []Mount       // volumes, binds, tmpfs; sorted by destination when they reach the specification
 	Files      []Mount       // hosts, resolv.conf, hostname: bound over unless a mount takes their place
+	Raw        []specs.Mount // further mounts, taken as they are; they win over all others at the same place
 	NetNS      string        // path of the network namespace; empty is the machine's own
 	PidNS      string        // path of another container's namespace; empty as HostConfig says
 	IpcNS      string        // the same; where set, ShmPath is that container's

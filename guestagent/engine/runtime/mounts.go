@@ -18,22 +18,26 @@ const defaultShmSize = 64 << 20
 // setMounts lays out the container's file system: the kernel's own file systems first, then the files berth keeps for
 // it, then what was asked for. What is asked for wins over a default at the same place, as in docker.
 func setMounts(s *specs.Spec, in Input) error {
-	base := kernelMounts(in)
-	asked := map[string]bool{}
+	asked, raw := map[string]bool{}, map[string]bool{}
+	for _, m := range in.Raw {
+		raw[path.Clean(m.Destination)] = true
+	}
 	for _, m := range in.Mounts {
 		asked[path.Clean(m.Destination)] = true
 	}
-	base = slices.DeleteFunc(base, func(m specs.Mount) bool { return asked[m.Destination] })
-	var user []Mount
+	taken := func(dst string) bool { return asked[path.Clean(dst)] || raw[path.Clean(dst)] }
+	base := slices.DeleteFunc(kernelMounts(in), func(m specs.Mount) bool { return taken(m.Destination) })
+	var user []specs.Mount
 	for _, f := range in.Files {
-		if !asked[path.Clean(f.Destination)] {
-			user = append(user, f)
+		if !taken(f.Destination) {
+			user = append(user, f.oci())
 		}
 	}
-	user = append(user, in.Mounts...)
-	sort.SliceStable(user, func(i, j int) bool { return depth(user[i].Destination) < depth(user[j].Destination) })
-	for _, m := range user {
-		base = append(base, m.oci())
+	for _, m := range in.Mounts {
+		if raw[path.Clean(m.Destination)] {
+			continue
+		}
+		user = append(user, m.oci())
 		switch m.Propagation {
 		case "shared", "rshared":
 			s.Linux.RootfsPropagation = "shared"
@@ -43,7 +47,9 @@ func setMounts(s *specs.Spec, in Input) error {
 			}
 		}
 	}
-	s.Mounts = base
+	user = append(user, in.Raw...)
+	sort.SliceStable(user, func(i, j int) bool { return depth(user[i].Destination) < depth(user[j].Destination) })
+	s.Mounts = append(base, user...)
 	if in.Host.Privileged {
 		writable(s.Mounts, in.Host.ReadonlyRootfs)
 	}

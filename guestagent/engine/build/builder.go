@@ -1,0 +1,77 @@
+//go:build linux
+
+package build
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"sync"
+
+	"github.com/berthhq/berth/guestagent/engine/build/sandbox"
+	"github.com/berthhq/berth/guestagent/engine/image"
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/berthhq/berth/internal/paths"
+	"github.com/moby/moby/api/types/container"
+)
+
+// Publisher tells the world what happened (package events).
+type Publisher interface {
+	Publish(typ, action, id string, attrs map[string]string)
+}
+
+// Options are what a Builder works with.
+type Options struct {
+	Layout       paths.Layout
+	Images       *image.Service
+	Networks     sandbox.Networks
+	Runtime      sandbox.Runtime
+	Bus          Publisher
+	HostGateways []netip.Addr // what "host-gateway" stands for in extra hosts
+	CgroupParent string
+	CgroupNS     container.CgroupnsMode
+	Log          *slog.Logger
+}
+
+// Builder builds images. Safe for concurrent use.
+type Builder struct {
+	o    Options
+	jobs *jobs
+
+	mu     sync.Mutex
+	kit    *kit // nil until the first call that needs it
+	closed bool
+}
+
+// New makes a builder. It opens nothing yet.
+func New(o Options) *Builder { return &Builder{o: o, jobs: newJobs()} }
+
+// open gives BuildKit, opened by the first caller.
+func (b *Builder) open(ctx context.Context) (*kit, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, errdefs.Unavailable("the engine is stopping")
+	}
+	if b.kit == nil {
+		k, err := openKit(context.WithoutCancel(ctx), b.o)
+		if err != nil {
+			return nil, errdefs.System("starting BuildKit: %w", err)
+		}
+		b.kit = k
+	}
+	return b.kit, nil
+}
+
+// Close ends the builds under way and closes BuildKit.
+func (b *Builder) Close() error {
+	b.mu.Lock()
+	k := b.kit
+	b.kit, b.closed = nil, true
+	b.mu.Unlock()
+	b.jobs.cancelAll()
+	if k == nil {
+		return nil
+	}
+	return k.close()
+}

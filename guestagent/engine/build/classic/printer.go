@@ -1,0 +1,259 @@
+package classic
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	controlapi "github.com/moby/buildkit/api/services/control"
+)
+
+// shortLength is how many digits of an ID are shown.
+const shortLength = 12
+
+// Printer tells of a build in the order of its steps. It is for one goroutine.
+type Printer struct {
+	plan *Plan
+	w    io.Writer
+	keep bool // intermediate containers would be kept: they are not said to be removed
+
+	steps    []progress
+	vertices map[string]int // digest -> step
+	seen     map[string]bool
+	current  int
+	over     bool // no more progress comes
+	err      error
+}
+
+// progress is how one step stands.
+type progress struct {
+	announced, running, cached, begun bool
+	vertices                          map[string]state
+	said                              []line
+	id                                string // of what the step made, as far as it is told
+}
+
+// state is how one vertex of a step stands.
+type state struct{ started, completed, cached, failed bool }
+
+// line is output that waits for its step's turn.
+type line struct {
+	text   string
+	stderr bool
+}
+
+// NewPrinter tells of a build on w as newline-separated jsonstream messages.
+func NewPrinter(p *Plan, keepContainers bool, w io.Writer) *Printer {
+	return &Printer{plan: p, w: w, keep: keepContainers, steps: make([]progress, len(p.Steps)), vertices: map[string]int{}, seen: map[string]bool{}}
+}
+
+// Announce prints the head of the next step that has not begun, if any: before the images that it needs are pulled.
+func (p *Printer) Announce() error {
+	for ; p.current < len(p.steps) && p.plan.Steps[p.current].Base == ""; p.current++ {
+		p.announce(p.current)
+		if p.plan.Steps[p.current].layer >= 0 {
+			return p.err
+		}
+		p.arrow(p.current)
+	}
+	p.announce(p.current)
+	return p.err
+}
+
+// BaseID notes the ID of an image that steps stand on.
+func (p *Printer) BaseID(name, id string) {
+	for i := range p.plan.Steps {
+		if p.plan.Steps[i].Base == name {
+			p.steps[i].id = Short(id)
+		}
+	}
+}
+
+// Update takes news of the build.
+func (p *Printer) Update(r *controlapi.StatusResponse) error {
+	for _, v := range r.Vertexes {
+		p.vertex(v)
+	}
+	for _, l := range r.Logs {
+		p.log(l)
+	}
+	p.advance()
+	return p.err
+}
+
+func (p *Printer) vertex(v *controlapi.Vertex) {
+	i, ok := p.vertices[v.Digest]
+	if !ok {
+		name := v.Name
+		if g := v.ProgressGroup; g != nil && g.Name != "" {
+			name = g.Name
+		}
+		if i, ok = p.plan.locate(name); !ok {
+			return
+		}
+		p.vertices[v.Digest] = i
+	}
+	s := &p.steps[i]
+	if s.vertices == nil {
+		s.vertices = map[string]state{}
+	}
+	s.vertices[v.Digest] = state{started: v.Started != nil, completed: v.Completed != nil, cached: v.Cached, failed: v.Error != ""}
+	s.begun = s.begun || v.Started != nil || v.Completed != nil
+	if s.id == "" {
+		s.id = Short(v.Digest)
+	}
+}
+
+func (p *Printer) log(l *controlapi.VertexLog) {
+	if i, ok := p.vertices[l.Vertex]; ok {
+		p.steps[i].said = append(p.steps[i].said, line{string(l.Msg), l.Stream == stderrStream})
+	}
+}
+
+// stderrStream is BuildKit's number of a command's standard error.
+const stderrStream = 2
+
+// advance tells all that can be told by now.
+func (p *Printer) advance() {
+	for p.current < len(p.steps) && p.err == nil {
+		p.announce(p.current)
+		if !p.done(p.current) {
+			return
+		}
+		p.arrow(p.current)
+		p.current++
+	}
+}
+
+func (p *Printer) announce(i int) {
+	if i >= len(p.steps) || p.steps[i].announced {
+		return
+	}
+	p.steps[i].announced = true
+	p.say(fmt.Sprintf("Step %d/%d : %s\n", i+1, len(p.steps), p.plan.Steps[i].Text))
+}
+
+// done tells what a step has said so far, and whether that was all.
+func (p *Printer) done(i int) bool {
+	s, step := &p.steps[i], &p.plan.Steps[i]
+	if step.layer < 0 || !step.needed || step.keyword == "FROM" {
+		return true
+	}
+	if len(s.vertices) == 0 {
+		return p.over || p.laterBegun(i)
+	}
+	all, cached, failed := true, true, false
+	for _, v := range s.vertices {
+		all, cached, failed = all && v.completed, cached && v.cached, failed || v.failed
+		if v.started && !v.cached && step.Command != "" && !s.running {
+			s.running = true
+			p.say(" ---> Running in " + p.container(i) + "\n")
+		}
+	}
+	for _, l := range s.said {
+		if l.stderr {
+			l.text = "\x1b[91m" + l.text + "\x1b[0m"
+		}
+		p.say(l.text)
+	}
+	s.said = nil
+	s.cached = cached
+	return (all || p.over) && !failed
+}
+
+// laterBegun says whether a step after i has begun, so that one without a vertex will never have one.
+func (p *Printer) laterBegun(i int) bool {
+	for _, s := range p.steps[i+1:] {
+		if s.begun {
+			return true
+		}
+	}
+	return false
+}
+
+// arrow tells what became of a step. That of the last is told by Finish: it is the image.
+func (p *Printer) arrow(i int) {
+	s, step := &p.steps[i], &p.plan.Steps[i]
+	switch {
+	case !step.needed:
+		p.say(" ---> Skipped: the target does not need it\n")
+		return
+	case step.stage < 0:
+		return // ARG before the first stage
+	case s.cached && len(s.vertices) > 0 && step.keyword != "FROM":
+		p.say(" ---> Using cache\n")
+	case s.running && !p.keep:
+		p.say(" ---> Removed intermediate container " + p.container(i) + "\n")
+	}
+	if i == len(p.steps)-1 {
+		return
+	}
+	if s.id == "" {
+		s.id = p.derived(i)
+	}
+	p.say(" ---> " + s.id + "\n")
+}
+
+// container is an ID for the container in which a command runs: it has none that could be asked for.
+func (p *Printer) container(i int) string {
+	sum := sha256.Sum256([]byte("container " + p.steps[i].id))
+	return hex.EncodeToString(sum[:])[:shortLength]
+}
+
+// derived is an ID for what a step made that only changes the image's configuration: BuildKit knows none.
+func (p *Printer) derived(i int) string {
+	before := ""
+	if i > 0 {
+		before = p.steps[i-1].id
+	}
+	sum := sha256.Sum256([]byte(before + "\n" + p.plan.Steps[i].Text))
+	return hex.EncodeToString(sum[:])[:shortLength]
+}
+
+// Finish ends the account of a build that made an image; the ID is empty where the result went elsewhere.
+func (p *Printer) Finish(id string) error {
+	p.over = true
+	p.advance()
+	if id == "" {
+		return p.err
+	}
+	p.say(" ---> " + Short(id) + "\n")
+	if len(p.plan.Unused) > 0 {
+		p.say(fmt.Sprintf("[Warning] One or more build-args %v were not consumed\n", p.plan.Unused))
+	}
+	p.write(map[string]any{"aux": map[string]string{"ID": id}})
+	p.say("Successfully built " + Short(id) + "\n")
+	return p.err
+}
+
+// Tagged tells of a name that the image got.
+func (p *Printer) Tagged(name string) error {
+	p.say("Successfully tagged " + name + "\n")
+	return p.err
+}
+
+func (p *Printer) say(text string) { p.write(map[string]string{"stream": text}) }
+
+// write sends one message; nothing more is sent once one could not be.
+func (p *Printer) write(v any) {
+	if p.err != nil {
+		return
+	}
+	b, err := json.Marshal(v)
+	if err == nil {
+		_, err = p.w.Write(append(b, '\r', '\n'))
+	}
+	p.err = err
+}
+
+// Short is an ID as it is shown.
+func Short(id string) string {
+	_, digits, ok := strings.Cut(id, ":")
+	if !ok {
+		digits = id
+	}
+	return digits[:min(shortLength, len(digits))]
+}

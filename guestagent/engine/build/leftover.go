@@ -1,0 +1,54 @@
+//go:build linux
+
+package build
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+)
+
+// tempMount begins the name of the directories where BuildKit mounts what it copies files from and to.
+const tempMount = "buildkit-mount"
+
+// layers is where the image store keeps unpacked layers.
+const layers = "/overlayfs/snapshots/"
+
+// shows tells whether a mount shows layers of the image store: an overlay of them, or one of them bound.
+func shows(m *mountinfo.Info, images string) bool {
+	if strings.Contains(m.VFSOptions, images+"/") {
+		return true
+	}
+	at := strings.Index(m.Root, layers)
+	if at < 0 {
+		return false
+	}
+	there, err := os.Stat(m.Mountpoint)
+	if err != nil {
+		return false
+	}
+	here, err := os.Stat(filepath.Join(images, m.Root[at:]))
+	return err == nil && os.SameFile(there, here)
+}
+
+// clearLeftMounts takes away what an engine that was killed in the middle of a build left mounted of the images.
+func clearLeftMounts(images string) error {
+	prefix := filepath.Join(os.TempDir(), tempMount)
+	list, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) {
+		return !strings.HasPrefix(m.Mountpoint, prefix) || !shows(m, images), false
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		if err := unix.Unmount(m.Mountpoint, unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("unmounting %s: %w", m.Mountpoint, err)
+		}
+		_ = os.Remove(m.Mountpoint) // an empty directory below the system's temporary one harms nobody
+	}
+	return nil
+}
