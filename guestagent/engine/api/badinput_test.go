@@ -151,7 +151,7 @@ func TestBadInput(t *testing.T) {
 		{req: "POST /images/x/push?platform=linux", status: 400, message: "failed to parse platform: "},
 		{req: `GET /images/x/json?platform={"os":"linux"}`, status: 400, message: "both OS and Architecture must be provided"},
 		{req: `GET /images/x/json?platform={"variant":"v7"}`, status: 400, message: "optional platform fields provided, but OS and Architecture are missing"},
-		{req: `GET /images/x/json?platform=p&platform=q`, status: 501, message: "specifying multiple platforms is not yet supported"},
+		{req: `GET /images/x/json?platform=p&platform=q`, status: 400, message: "multiple platform parameters not supported"},
 		{req: `GET /images/x/json?manifests=1&platform={"os":"linux","architecture":"arm64"}`, status: 400, message: "conflicting options: manifests and platform"},
 		{req: `GET /images/x/history?platform=x`, status: 400, message: "failed to parse platform: "},
 		{req: "DELETE /images/%20", status: 400, message: "image name cannot be blank"},

@@ -28,7 +28,7 @@ func (c *call) platformJSON(since int) (*ocispec.Platform, error) {
 		return nil, nil
 	}
 	if len(values) > 1 {
-		return nil, errdefs.NotImplemented("specifying multiple platforms is not yet supported")
+		return nil, errdefs.Invalid("multiple platform parameters not supported")
 	}
 	return parsePlatform(values[0])
 }

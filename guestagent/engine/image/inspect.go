@@ -30,6 +30,10 @@ func (s *Service) ImageInspect(ctx context.Context, ref string, platform *ocispe
 		Metadata: image.Metadata{LastTagTime: g.target.UpdatedAt},
 	}
 	if p := g.parts; p != nil {
+		if platform != nil {
+			d, of := p.desc, p.config.Platform
+			d.Platform, out.Descriptor = &of, &d
+		}
 		c := p.config.Config
 		out.Author, out.Config = p.config.Author, &c
 		out.Architecture, out.Variant, out.Os, out.OsVersion = p.config.Architecture, p.config.Variant, p.config.OS, p.config.OSVersion

@@ -213,6 +213,12 @@ func TestRemove(t *testing.T) {
 		}
 		return nil
 	})
+	if err := s.ImageTag(ctx, ref, "third:name"); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.ImageRemove(ctx, "third@"+img.ID, false, false); err != nil || len(out) != 1 || out[0].Untagged != "third:name" {
+		t.Errorf("remove by digest: %v, %v", out, err)
+	}
 	s.cfg.Running = func(id string) bool { return id == user }
 	if _, err := s.ImageRemove(ctx, hex[:12], true, false); err == nil ||
 		err.Error() != "conflict: unable to delete "+hex[:12]+" (cannot be forced) - image is being used by running container "+user[:12] {

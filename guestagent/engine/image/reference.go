@@ -27,12 +27,12 @@ var shortID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{4,64}$`)
 func parseRef(s string) (reference.Named, error) {
 	named, err := reference.ParseNormalizedNamed(s)
 	if err != nil {
-		return nil, errdefs.Invalid("invalid reference format: %q", s).WithHint("%s", err)
+		return nil, errdefs.Invalid("invalid reference format").WithHint("%q: %s", s, err)
 	}
 	if d, ok := named.(reference.Digested); ok {
 		c, err := reference.WithDigest(reference.TrimNamed(named), d.Digest())
 		if err != nil {
-			return nil, errdefs.Invalid("invalid reference format: %q", s)
+			return nil, errdefs.Invalid("invalid reference format").WithHint("%q cannot be the name of an image", s)
 		}
 		return c, nil
 	}
@@ -43,14 +43,14 @@ func parseRef(s string) (reference.Named, error) {
 func parseTagged(s string) (reference.NamedTagged, error) {
 	named, err := reference.ParseNormalizedNamed(s)
 	if err != nil {
-		return nil, errdefs.Invalid("invalid reference format: %q", s).WithHint("%s", err)
+		return nil, errdefs.Invalid("invalid reference format").WithHint("%q: %s", s, err)
 	}
 	if _, ok := named.(reference.Digested); ok {
 		return nil, errdefs.Invalid("refusing to create a tag with a digest reference")
 	}
 	tagged, ok := reference.TagNameOnly(named).(reference.NamedTagged)
 	if !ok {
-		return nil, errdefs.Invalid("invalid reference format: %q", s)
+		return nil, errdefs.Invalid("invalid reference format").WithHint("%q cannot be the name of an image", s)
 	}
 	return tagged, nil
 }

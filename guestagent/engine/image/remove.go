@@ -33,6 +33,9 @@ func (s *Service) ImageRemove(ctx context.Context, ref string, force, _ bool) ([
 		return nil, err
 	}
 	defer s.resolved.drop()
+	if byDigest(ref) {
+		return s.removeDigest(ctx, ref, stored, names, force)
+	}
 	if s.namedExactly(ref, stored) {
 		return s.removeName(ctx, stored, names, force)
 	}
@@ -43,6 +46,31 @@ func (s *Service) ImageRemove(ctx context.Context, ref string, force, _ bool) ([
 func (s *Service) namedExactly(ref string, stored images.Image) bool {
 	named, err := parseRef(ref)
 	return err == nil && named.String() == stored.Name && !strings.HasPrefix(ref, "sha256:")
+}
+
+// removeDigest takes the names that an image has in one repository; the image goes with the last of all.
+func (s *Service) removeDigest(ctx context.Context, ref string, stored images.Image, names []images.Image, force bool) ([]image.DeleteResponse, error) {
+	named, err := parseRef(ref)
+	if err != nil {
+		return nil, err
+	}
+	var here []images.Image
+	for _, n := range names {
+		if other, err := reference.ParseNormalizedNamed(n.Name); err == nil && other.Name() == named.Name() {
+			here = append(here, n)
+		}
+	}
+	if len(here) == 0 || len(here) == len(names) {
+		return s.removeID(ctx, stored, names, force)
+	}
+	out := []image.DeleteResponse{}
+	for _, n := range here {
+		if err := s.images.Delete(ctx, n.Name); err != nil && !cerrdefs.IsNotFound(err) {
+			return out, fmt.Errorf("untagging %s: %w", familiar(n.Name), err)
+		}
+		out = append(out, image.DeleteResponse{Untagged: familiar(n.Name)})
+	}
+	return out, nil
 }
 
 func (s *Service) removeName(ctx context.Context, stored images.Image, names []images.Image, force bool) ([]image.DeleteResponse, error) {

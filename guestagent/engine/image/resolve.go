@@ -61,6 +61,8 @@ func (s *Service) view(ctx context.Context, stored images.Image, ref string, pla
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", ref, err)
 	}
+	of := p.config.Platform
+	p.desc.Platform = &of
 	name := familiar(stored.Name)
 	if name == "" || byID(ref) && !strings.Contains(name, ref) {
 		name = stored.Target.Digest.String()

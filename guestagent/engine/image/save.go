@@ -11,11 +11,12 @@ import (
 	"github.com/containerd/containerd/v2/core/images"
 	imgarchive "github.com/containerd/containerd/v2/core/images/archive"
 	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // ImageSave writes images as one tar that is both an OCI layout and a docker archive. A repository without a tag stands
-// for all its tags as in docker only where it has :latest; an ID is saved without a name. platform nil is all that is here.
+// for all its tags; what is named by its ID or digest is saved without a name. platform nil is all that is here.
 func (s *Service) ImageSave(ctx context.Context, refs []string, platform *ocispec.Platform, w io.Writer) error {
 	if len(refs) == 0 {
 		return errdefs.Invalid("no image was named to save")
@@ -26,6 +27,10 @@ func (s *Service) ImageSave(ctx context.Context, refs []string, platform *ocispe
 		opts = append(opts, imgarchive.WithPlatform(s.matcher(platform)))
 	} else {
 		opts = append(opts, imgarchive.WithPlatform(platforms.Ordered(*s.cfg.Platform)), imgarchive.WithAllPlatforms())
+	}
+	refs, err := s.allTags(ctx, refs)
+	if err != nil {
+		return err
 	}
 	for _, ref := range refs {
 		stored, err := s.find(ctx, ref)
@@ -41,7 +46,7 @@ func (s *Service) ImageSave(ctx context.Context, refs []string, platform *ocispe
 			target = p.desc
 		}
 		target.Annotations, target.Platform = nil, nil
-		if byID(ref) && familiar(stored.Name) != withTag(ref) || isDangling(stored.Name) {
+		if byID(ref) && familiar(stored.Name) != withTag(ref) || isDangling(stored.Name) || byDigest(ref) {
 			opts = append(opts, imgarchive.WithManifest(target))
 		} else {
 			opts = append(opts, imgarchive.WithManifest(target, stored.Name))
@@ -51,6 +56,42 @@ func (s *Service) ImageSave(ctx context.Context, refs []string, platform *ocispe
 		return fmt.Errorf("saving images: %w", err)
 	}
 	return nil
+}
+
+// byDigest says that an image was named by what it is: it is saved without a tag.
+func byDigest(ref string) bool {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return false
+	}
+	_, ok := named.(reference.Digested)
+	return ok
+}
+
+// allTags puts every tag that is here in the place of a repository without a tag of its own, as docker does.
+func (s *Service) allTags(ctx context.Context, refs []string) ([]string, error) {
+	var out []string
+	for _, ref := range refs {
+		named, err := reference.ParseNormalizedNamed(ref)
+		if err != nil || !reference.IsNameOnly(named) || byID(ref) {
+			out = append(out, ref)
+			continue
+		}
+		list, err := s.images.List(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("listing images: %w", err)
+		}
+		before := len(out)
+		for _, img := range list {
+			if other, err := reference.ParseNormalizedNamed(img.Name); err == nil && other.Name() == named.Name() {
+				out = append(out, familiar(img.Name))
+			}
+		}
+		if len(out) == before {
+			out = append(out, ref) // perhaps the beginning of an ID
+		}
+	}
+	return out, nil
 }
 
 func (s *Service) pickFor(ctx context.Context, stored images.Image, ref string, platform *ocispec.Platform) (*parts, error) {
