@@ -113,8 +113,8 @@ type ImageBackend interface {
 	ImageTag(ctx context.Context, ref, target string) error
 	ImageRemove(ctx context.Context, ref string, force, noPrune bool) ([]image.DeleteResponse, error)
 	ImagePrune(ctx context.Context, f Filters) (image.PruneReport, error)
-	// ImageImport makes an image of a tar of files; name may be empty.
-	ImageImport(ctx context.Context, tar io.Reader, name, message string, platform *ocispec.Platform, w io.Writer) error
+	// ImageImport makes an image of a tar of files.
+	ImageImport(ctx context.Context, tar io.Reader, o ImportOptions, w io.Writer) error
 	// ImageCommit makes an image of a container and gives its ID.
 	ImageCommit(ctx context.Context, name string, o CommitOptions) (id string, err error)
 	// ImageLoad reads an OCI layout or docker archive; ImageSave writes one that is both.
@@ -128,8 +128,16 @@ type ImageBackend interface {
 type CommitOptions struct {
 	Reference       string // with a tag; "" for an image without a name
 	Author, Comment string
-	Changes         []string // instructions of a Dockerfile
-	Config          *container.Config
+	Changes         []string          // instructions of a Dockerfile
+	Config          *container.Config // nil: the container's
+}
+
+// ImportOptions are the parameters of POST /images/create with fromSrc.
+type ImportOptions struct {
+	Source        string // "-" for the request's body, else where the engine fetches it from
+	Name, Message string // Name is a reference with a tag, or empty
+	Platform      *ocispec.Platform
+	Changes       []string // instructions of a Dockerfile
 }
 
 // ImageListOptions are the parameters of GET /images/json.

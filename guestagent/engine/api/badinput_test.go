@@ -136,7 +136,6 @@ func TestBadInput(t *testing.T) {
 		{req: "GET /system/df?type=planet", status: 400, message: "unknown object type: planet"},
 		// references and platforms
 		{req: "POST /images/create", status: 400, message: "fromImage cannot be empty"},
-		{req: "POST /images/create?fromSrc=http://x/y.tar", status: 501, message: "importing from http://x/y.tar is not supported yet"},
 		{req: "POST /images/create?fromSrc=-&platform=nintendo64", status: 400, message: `"nintendo64": unknown operating system or architecture`},
 		{req: "POST /images/create?fromSrc=-&repo=UPPER", status: 400, message: "invalid reference format"},
 		{req: "POST /images/create?fromImage=UPPER", status: 400, message: "invalid reference format: repository name (library/UPPER) must be lowercase"},

@@ -224,12 +224,12 @@ func (f *fake) ImageInspect(_ context.Context, ref string, p *ocispec.Platform, 
 func (f *fake) ImageHistory(_ context.Context, ref string, p *ocispec.Platform) ([]image.HistoryResponseItem, error) {
 	return nil, f.note("ImageHistory", ref, platformText(p))
 }
-func (f *fake) ImageImport(_ context.Context, tar io.Reader, name, message string, p *ocispec.Platform, w io.Writer) error {
-	return f.note("ImageImport", name, message, platformText(p))
+func (f *fake) ImageImport(_ context.Context, tar io.Reader, o ImportOptions, w io.Writer) error {
+	return f.note("ImageImport", o.Source, o.Name, o.Message, platformText(o.Platform), o.Changes)
 }
 
 func (f *fake) ImageCommit(_ context.Context, name string, o CommitOptions) (string, error) {
-	return "sha256:committed", f.note("ImageCommit", name, o.Reference, o.Author, o.Comment)
+	return "sha256:committed", f.note("ImageCommit", name, o.Reference, o.Author, o.Comment, o.Changes, o.Config != nil)
 }
 
 func (f *fake) ImageTag(_ context.Context, ref, target string) error {

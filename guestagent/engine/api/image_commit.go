@@ -15,7 +15,10 @@ func (s *Server) imageCommit(c *call) error {
 			return err
 		}
 	}
-	cfg := &container.Config{}
+	var cfg *container.Config // without a body: the container's own
+	if c.hasBody() {
+		cfg = &container.Config{}
+	}
 	if err := c.readJSON(cfg); err != nil {
 		return err
 	}

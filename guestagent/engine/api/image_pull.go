@@ -30,19 +30,13 @@ func (s *Server) imageCreate(c *call) error {
 	})
 }
 
-// imageImport makes an image of the tar that is the request's body.
+// imageImport makes an image of a tar: the request's body, or what an address has.
 func (s *Server) imageImport(c *call) error {
-	if src := c.query.Get("fromSrc"); src != "-" {
-		return errdefs.NotImplemented("importing from %s is not supported yet: send the archive itself", src)
-	}
-	if len(c.query["changes"]) > 0 {
-		return errdefs.NotImplemented("changes are not applied by import yet")
-	}
 	platform, err := c.platformName(32)
 	if err != nil {
 		return err
 	}
-	name := ""
+	o := ImportOptions{Source: c.query.Get("fromSrc"), Message: c.query.Get("message"), Platform: platform, Changes: c.query["changes"]}
 	if repo := c.query.Get("repo"); repo != "" {
 		named, err := joinReference(repo, c.query.Get("tag"))
 		if err != nil {
@@ -51,10 +45,10 @@ func (s *Server) imageImport(c *call) error {
 		if _, ok := named.(reference.Digested); ok {
 			return errdefs.Invalid("cannot import digest reference")
 		}
-		name = reference.TagNameOnly(named).String()
+		o.Name = reference.TagNameOnly(named).String()
 	}
 	return c.progress(func(w *flushWriter) error {
-		return s.Image.ImageImport(c.ctx(), c.r.Body, name, c.query.Get("message"), platform, w)
+		return s.Image.ImageImport(c.ctx(), c.r.Body, o, w)
 	})
 }
 

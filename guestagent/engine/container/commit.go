@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/berthhq/berth/guestagent/engine/image"
+	"github.com/berthhq/berth/guestagent/engine/image/changes"
 	"github.com/berthhq/berth/internal/errdefs"
-	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/moby/moby/api/types/container"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -19,6 +19,7 @@ import (
 type CommitOptions struct {
 	Name            string // reference with a tag; "" leaves the image without a name
 	Author, Comment string
+	Changes         []string          // instructions of a Dockerfile, over Config or else over the container's
 	Config          *container.Config // what it says wins over the container's; may be nil
 }
 
@@ -39,15 +40,18 @@ func (s *Service) ContainerCommit(ctx context.Context, ref string, o CommitOptio
 	if r.Doomed || r.State.Status == container.StateDead || r.State.Status == container.StateRemoving {
 		return "", errdefs.Conflict("You cannot commit container %s which is Dead", r.ID)
 	}
+	cfg, err := newConfig(o, r.Config)
+	if err != nil {
+		return "", err
+	}
 	if r.State.Status == container.StateRunning {
 		if err := s.Runtime.Pause(ctx, r.ID); err != nil {
 			return "", err
 		}
 		defer s.Runtime.Resume(context.WithoutCancel(ctx), r.ID)
 	}
-	cfg := mergedConfig(o.Config, r.Config)
 	id, err := s.Images.Make(ctx, image.Draft{
-		Base: r.Image, Name: o.Name, Config: imageConfig(cfg),
+		Base: r.Image, Name: o.Name, Config: image.ConfigOf(cfg),
 		History: ocispec.History{Author: o.Author, Comment: o.Comment, CreatedBy: strings.Join(append([]string{r.Path}, r.Args...), " ")},
 		Layer: func(ctx context.Context, w io.Writer) error {
 			return s.Images.WriteDiff(ctx, r.Image, s.Layout.Container(r.ID), notTheirs(), w)
@@ -73,34 +77,21 @@ func notTheirs() func(name string) bool {
 	}
 }
 
-// mergedConfig is what was asked for over what the container has, as docker merges them.
-func mergedConfig(want, have *container.Config) *container.Config {
+// newConfig is what was asked for, changes made, over what the container has, as docker merges them.
+func newConfig(o CommitOptions, have *container.Config) (*container.Config, error) {
+	want := o.Config
 	if want == nil {
-		want = &container.Config{}
+		want = have
+	}
+	want, err := changes.Apply(want, o.Changes)
+	if err != nil {
+		return nil, err
 	}
 	c := *want
-	img := imageConfig(have)
+	img := image.ConfigOf(have)
 	mergeImage(&c, &img)
 	if len(want.OnBuild) > 0 {
 		c.OnBuild = slices.Clone(want.OnBuild)
 	}
-	return &c
-}
-
-// imageConfig is the part of a container's configuration that an image can have.
-func imageConfig(c *container.Config) dockerspec.DockerOCIImageConfig {
-	out := dockerspec.DockerOCIImageConfig{
-		ImageConfig: ocispec.ImageConfig{
-			User: c.User, Env: c.Env, Entrypoint: c.Entrypoint, Cmd: c.Cmd, Volumes: c.Volumes, WorkingDir: c.WorkingDir,
-			Labels: c.Labels, StopSignal: c.StopSignal,
-		},
-		DockerOCIImageConfigExt: dockerspec.DockerOCIImageConfigExt{Healthcheck: c.Healthcheck, OnBuild: c.OnBuild, Shell: c.Shell},
-	}
-	for p := range c.ExposedPorts {
-		if out.ExposedPorts == nil {
-			out.ExposedPorts = map[string]struct{}{}
-		}
-		out.ExposedPorts[p.String()] = struct{}{}
-	}
-	return out
+	return &c, nil
 }

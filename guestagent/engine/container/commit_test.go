@@ -31,6 +31,15 @@ func TestCommit(t *testing.T) {
 	if !slices.Contains(env, "A=1") || !slices.Contains(env, "B=3") || slices.Contains(env, "B=2") || d.Config.Cmd[0] != "other" || d.Config.Labels["of"] != "container" {
 		t.Errorf("the configuration is %+v", d.Config)
 	}
+	if _, err := w.ContainerCommit(context.Background(), "web", CommitOptions{Changes: []string{"ENV B=$B:4", `ENTRYPOINT ["in"]`}}); err != nil {
+		t.Fatal(err)
+	}
+	if c := w.imgs.drafts[1].Config; !slices.Contains(c.Env, "B=2:4") || c.Entrypoint[0] != "in" || len(c.Cmd) != 0 {
+		t.Errorf("changed it is %+v", c)
+	}
+	if _, err := w.ContainerCommit(context.Background(), "web", CommitOptions{Changes: []string{"RUN x"}}); errdefs.KindOf(err) != errdefs.KindInvalid {
+		t.Errorf("with RUN: %v", err)
+	}
 	if r := w.record(id); r.State.Status != container.StateRunning {
 		t.Errorf("it is %s afterwards", r.State.Status)
 	}

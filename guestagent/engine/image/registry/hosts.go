@@ -187,6 +187,13 @@ func (c *Client) updateClient(client *http.Client) error {
 	return nil
 }
 
+// Web is a client for addresses that are no registry's, with the same proxies and limits.
+func (c *Client) Web() *http.Client {
+	client := &http.Client{Transport: docker.DefaultHTTPTransport(nil)}
+	_ = c.updateClient(client)
+	return client
+}
+
 // responseTimeout bounds the wait for the head of an answer; the body has a watchdog of its own.
 const responseTimeout = 60 * time.Second
 
