@@ -23,6 +23,8 @@ type Images interface {
 	Resolve(ctx context.Context, ref string, platform *ocispec.Platform) (*image.Image, error)
 	Prepare(ctx context.Context, img *image.Image, id, dir string) error
 	Mounts(ctx context.Context, img *image.Image, id, dir string) ([]mount.Mount, error)
+	Hold(ctx context.Context, img *image.Image, id, dir string, n int) error
+	MountReadOnly(ctx context.Context, img *image.Image) (dir string, done func(), err error)
 	Release(ctx context.Context, id string) error
 	Usage(ctx context.Context, id, dir string) (rw, rootfs int64, err error)
 	WriteDiff(ctx context.Context, img *image.Image, dir string, skip func(name string) bool, w io.Writer) error

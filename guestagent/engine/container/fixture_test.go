@@ -250,6 +250,10 @@ func (f *fakeImages) Resolve(_ context.Context, ref string, _ *ocispec.Platform)
 	return &img, nil
 }
 
+func (f *fakeImages) Hold(_ context.Context, _ *image.Image, id, dir string, n int) error { return nil }
+func (f *fakeImages) MountReadOnly(context.Context, *image.Image) (string, func(), error) {
+	return "/image", func() {}, nil
+}
 func (f *fakeImages) Prepare(_ context.Context, _ *image.Image, id, dir string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -114,6 +114,12 @@ func (s *Service) userMounts(in *runtime.Input, r *Record, held *subpaths) error
 				}
 				out.Source = sub
 			}
+		case apimount.TypeImage:
+			src, err := s.imageSource(&m, held)
+			if err != nil {
+				return err
+			}
+			out.Source = src
 		case apimount.TypeBind:
 			if s.Defaults.DockerSocket != "" && (m.Source == "/var/run/docker.sock" || m.Source == "/run/docker.sock") {
 				out.Source = s.Defaults.DockerSocket // this engine's own

@@ -128,7 +128,9 @@ func fromMount(in *mount.Mount) (Mount, error) {
 		return m, m.fromVolume(in, bad)
 	case mount.TypeTmpfs:
 		return m, m.fromTmpfs(in, bad)
-	case mount.TypeImage, mount.TypeCluster, mount.TypeNamedPipe:
+	case mount.TypeImage:
+		return m, m.fromImage(in, bad)
+	case mount.TypeCluster, mount.TypeNamedPipe:
 		return m, bad("is not supported by this engine")
 	}
 	return m, errdefs.Invalid("invalid mount config for type %q: mount type unknown", in.Type)

@@ -38,7 +38,7 @@ type Record struct {
 // Mount is one mount as it was resolved when the container was created.
 type Mount struct {
 	Type        mount.Type
-	Name        string // of a volume
+	Name        string // of a volume, or of an image as typed
 	Driver      string // of a volume
 	Source      string // on this machine; empty for a tmpfs
 	Destination string
@@ -46,13 +46,14 @@ type Mount struct {
 	ReadOnly    bool
 	Propagation mount.Propagation
 	Options     []string // for a tmpfs
-	Subpath     string   // within a volume
+	Subpath     string   // within a volume or an image
 	NoRecurse   bool
 	ShallowRO   bool // read-only, but not what is mounted below it
 	Anonymous   bool // a volume that rm -v takes along
 	NoCopy      bool
-	OfTmpfs     bool // asked for with --tmpfs, not --mount
-	MakeSource  bool // a bind whose source is made where it is missing, as -v does
+	OfTmpfs     bool         // asked for with --tmpfs, not --mount
+	MakeSource  bool         // a bind whose source is made where it is missing, as -v does
+	Image       *image.Image `json:",omitempty"` // for one of an image
 }
 
 // State is what is kept of a container's state.

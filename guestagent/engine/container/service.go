@@ -4,6 +4,7 @@ package container
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
@@ -162,13 +163,13 @@ func (s *Service) entries() []*entry {
 	return out
 }
 
-// Users names the containers made from an image, running ones first: what stands in the way of removing it.
+// Users names the containers made from an image or with it mounted, running ones first: what stands in the way of removing it.
 func (s *Service) Users(imageID string) (ids []string) {
 	var rest []string
 	for _, e := range s.entries() {
 		r := e.snapshot()
 		switch {
-		case r.Image == nil || r.Image.ID != imageID:
+		case !r.standsOn(imageID):
 		case r.State.running():
 			ids = append(ids, r.ID)
 		default:
@@ -176,6 +177,12 @@ func (s *Service) Users(imageID string) (ids []string) {
 		}
 	}
 	return append(ids, rest...)
+}
+
+// standsOn says whether a container was made from an image or has it mounted.
+func (r *Record) standsOn(imageID string) bool {
+	return r.Image != nil && r.Image.ID == imageID ||
+		slices.ContainsFunc(r.Mounts, func(m Mount) bool { return m.Image != nil && m.Image.ID == imageID })
 }
 
 // Running says whether a container runs, paused ones included.

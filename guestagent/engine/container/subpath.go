@@ -11,9 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// subpaths are directories within volumes, held open so that what was found in a volume is what is mounted: containers
-// that share it could put a link in its place meanwhile.
-type subpaths []*os.File
+// subpaths are what is to be let go of when a container has its mounts: mounts of images, and directories within volumes,
+// held open so that what was found in a volume is what is mounted: containers that share it could put a link in its
+// place meanwhile.
+type subpaths []func()
 
 // open finds a directory or file within a volume, whose links are the containers' and stay inside, and gives a name
 // for it that is good until close.
@@ -22,13 +23,13 @@ func (l *subpaths) open(volume, sub string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	*l = append(*l, f)
+	*l = append(*l, func() { f.Close() })
 	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd()), nil
 }
 
 func (l subpaths) close() {
-	for _, f := range l {
-		f.Close()
+	for i := len(l) - 1; i >= 0; i-- {
+		l[i]()
 	}
 }
 

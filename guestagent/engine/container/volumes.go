@@ -50,6 +50,11 @@ func (s *Service) makeVolumes(ctx context.Context, r *Record) error {
 	}()
 	for i := range mounts {
 		m := &mounts[i]
+		if m.Type == apimount.TypeImage {
+			if err := s.holdImage(ctx, r, m, i); err != nil {
+				return err
+			}
+		}
 		if m.Type != apimount.TypeVolume {
 			continue
 		}

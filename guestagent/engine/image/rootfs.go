@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -61,8 +62,9 @@ func newHolds(layout paths.Layout) *holds {
 	h := &holds{byID: map[string]hold{}, lowers: map[string][]string{}}
 	files, _ := filepath.Glob(filepath.Join(layout.Containers(), "*", holdName))
 	more, _ := filepath.Glob(filepath.Join(layout.Containers(), "*", "*", holdName))
-	for _, f := range append(files, more...) {
-		got, err := readHold(filepath.Dir(f))
+	mounted, _ := filepath.Glob(filepath.Join(layout.Containers(), "*", mountHoldPrefix+"*.json"))
+	for _, f := range slices.Concat(files, more, mounted) {
+		got, err := readHold(f)
 		if err != nil {
 			continue
 		}
@@ -71,14 +73,17 @@ func newHolds(layout paths.Layout) *holds {
 			continue
 		}
 		id, _, _ := strings.Cut(rel, string(filepath.Separator))
+		if strings.HasPrefix(filepath.Base(f), mountHoldPrefix) {
+			id = rel
+		}
 		h.byID[id] = got
 	}
 	return h
 }
 
-func readHold(dir string) (hold, error) {
+func readHold(file string) (hold, error) {
 	var h hold
-	b, err := os.ReadFile(filepath.Join(dir, holdName))
+	b, err := os.ReadFile(file)
 	if err != nil {
 		return h, err
 	}
@@ -184,7 +189,7 @@ func (s *Service) holdOf(id, dir string) (hold, error) {
 	if ok {
 		return h, nil
 	}
-	h, err := readHold(dir)
+	h, err := readHold(filepath.Join(dir, holdName))
 	if err != nil {
 		return h, errdefs.NotFound("container %s has no writable layer: %w", id, err)
 	}
@@ -195,15 +200,19 @@ func (s *Service) holdOf(id, dir string) (hold, error) {
 // owner before or after. It is no error if there was nothing to release.
 func (s *Service) Release(ctx context.Context, id string) error {
 	s.holds.mu.Lock()
-	h, ok := s.holds.byID[id]
-	delete(s.holds.byID, id)
-	s.holds.mu.Unlock()
-	if !ok {
-		return nil
+	var let []hold
+	for key, h := range s.holds.byID {
+		if key == id || strings.HasPrefix(key, id+"/") {
+			let = append(let, h)
+			delete(s.holds.byID, key)
+		}
 	}
-	list, err := s.images.List(s.ctx(ctx), `target.digest=="`+h.ImageID+`"`)
-	if err == nil && len(list) == 0 {
-		s.gc.soon() // the image went before its last container
+	s.holds.mu.Unlock()
+	for _, h := range let {
+		list, err := s.images.List(s.ctx(ctx), `target.digest=="`+h.ImageID+`"`)
+		if err == nil && len(list) == 0 {
+			s.gc.soon() // the image went before its last container
+		}
 	}
 	return nil
 }

@@ -137,6 +137,9 @@ func Open(ctx context.Context, layout paths.Layout, cfg Config) (*Service, error
 	s.gc = newCollector(s, cfg.GCDelay)
 	err = s.dropStaleLeases(ctx)
 	if err == nil {
+		err = s.dropMounts()
+	}
+	if err == nil {
 		err = s.dropSuspects(ctx)
 	}
 	if err != nil {
