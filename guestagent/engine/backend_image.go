@@ -53,7 +53,10 @@ func (b imageBackend) ImageTag(ctx context.Context, ref, target string) error {
 	return err
 }
 
-func (b imageBackend) ImageRemove(ctx context.Context, ref string, force, noPrune bool) ([]apiimage.DeleteResponse, error) {
+func (b imageBackend) ImageRemove(ctx context.Context, ref string, force, noPrune bool, platforms []ocispec.Platform) ([]apiimage.DeleteResponse, error) {
+	if len(platforms) > 0 {
+		return b.ImageRemovePlatforms(ctx, ref, force, platforms)
+	}
 	id := ref
 	if img, err := b.Resolve(ctx, ref, nil); err == nil {
 		id = img.ID

@@ -111,14 +111,15 @@ type ImageBackend interface {
 	ImageInspect(ctx context.Context, ref string, platform *ocispec.Platform, manifests bool) (*image.InspectResponse, error)
 	ImageHistory(ctx context.Context, ref string, platform *ocispec.Platform) ([]image.HistoryResponseItem, error)
 	ImageTag(ctx context.Context, ref, target string) error
-	ImageRemove(ctx context.Context, ref string, force, noPrune bool) ([]image.DeleteResponse, error)
+	// ImageRemove removes an image or a name of it; with platforms only what it has for those.
+	ImageRemove(ctx context.Context, ref string, force, noPrune bool, platforms []ocispec.Platform) ([]image.DeleteResponse, error)
 	ImagePrune(ctx context.Context, f Filters) (image.PruneReport, error)
 	// ImageImport makes an image of a tar of files.
 	ImageImport(ctx context.Context, tar io.Reader, o ImportOptions, w io.Writer) error
 	// ImageCommit makes an image of a container and gives its ID.
 	ImageCommit(ctx context.Context, name string, o CommitOptions) (id string, err error)
 	// ImageLoad reads an OCI layout or docker archive; ImageSave writes one that is both.
-	ImageLoad(ctx context.Context, tar io.Reader, quiet bool, w io.Writer) error
+	ImageLoad(ctx context.Context, tar io.Reader, platform *ocispec.Platform, quiet bool, w io.Writer) error
 	ImageSave(ctx context.Context, refs []string, platform *ocispec.Platform, w io.Writer) error
 	RegistryLogin(ctx context.Context, auth *registry.AuthConfig) (registry.AuthResponse, error)
 	DistributionInspect(ctx context.Context, ref string, auth *registry.AuthConfig) (registry.DistributionInspect, error)

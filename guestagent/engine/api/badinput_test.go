@@ -154,8 +154,7 @@ func TestBadInput(t *testing.T) {
 		{req: `GET /images/x/json?manifests=1&platform={"os":"linux","architecture":"arm64"}`, status: 400, message: "conflicting options: manifests and platform"},
 		{req: `GET /images/x/history?platform=x`, status: 400, message: "failed to parse platform: "},
 		{req: "DELETE /images/%20", status: 400, message: "image name cannot be blank"},
-		{req: "DELETE /images/x?platforms=y", status: 501, message: "removing single platforms"},
-		{req: `POST /images/load?platform={"os":"linux","architecture":"arm64"}`, status: 501, message: "loading a single platform"},
+		{req: "DELETE /images/x?platforms=y", status: 400, message: "failed to parse platform"},
 		{req: "GET /distribution/A/json", status: 400, message: "invalid reference format"},
 		{req: "GET /images/search?term=x", status: 501, message: "image search is not supported yet"},
 		// versions

@@ -232,22 +232,33 @@ func (f *fake) ImageCommit(_ context.Context, name string, o CommitOptions) (str
 	return "sha256:committed", f.note("ImageCommit", name, o.Reference, o.Author, o.Comment, o.Changes, o.Config != nil)
 }
 
+func platformTexts(ps []ocispec.Platform) (out []any) {
+	for i := range ps {
+		out = append(out, platformText(&ps[i]))
+	}
+	return out
+}
+
 func (f *fake) ImageTag(_ context.Context, ref, target string) error {
 	return f.note("ImageTag", ref, target)
 }
-func (f *fake) ImageRemove(_ context.Context, ref string, force, noPrune bool) ([]image.DeleteResponse, error) {
-	return []image.DeleteResponse{{Untagged: ref}}, f.note("ImageRemove", ref, force, noPrune)
+func (f *fake) ImageRemove(_ context.Context, ref string, force, noPrune bool, ps []ocispec.Platform) ([]image.DeleteResponse, error) {
+	return []image.DeleteResponse{{Untagged: ref}}, f.note("ImageRemove", append([]any{ref, force, noPrune}, platformTexts(ps)...)...)
 }
 func (f *fake) ImagePrune(_ context.Context, fl Filters) (image.PruneReport, error) {
 	return image.PruneReport{}, f.note("ImagePrune", fl)
 }
-func (f *fake) ImageLoad(ctx context.Context, tar io.Reader, quiet bool, w io.Writer) error {
+func (f *fake) ImageLoad(ctx context.Context, tar io.Reader, p *ocispec.Platform, quiet bool, w io.Writer) error {
 	data, err := io.ReadAll(tar)
 	if err != nil {
 		return err
 	}
 	f.body = string(data)
-	if err := f.note("ImageLoad", quiet); err != nil {
+	args := []any{quiet}
+	if p != nil {
+		args = append(args, platformText(p))
+	}
+	if err := f.note("ImageLoad", args...); err != nil {
 		return err
 	}
 	return f.progress(ctx, w)

@@ -30,10 +30,11 @@ func (s *Server) imageRemove(c *call) error {
 	if strings.TrimSpace(c.name) == "" {
 		return errdefs.Invalid("image name cannot be blank")
 	}
-	if c.query.Get("platforms") != "" && !c.version.Before(50) {
-		return errdefs.NotImplemented("removing single platforms of an image is not supported yet")
+	platforms, err := c.platformsJSON(50)
+	if err != nil {
+		return err
 	}
-	list, err := s.Image.ImageRemove(c.ctx(), c.name, c.flag("force"), c.flag("noprune"))
+	list, err := s.Image.ImageRemove(c.ctx(), c.name, c.flag("force"), c.flag("noprune"), platforms)
 	if err != nil {
 		return err
 	}
@@ -57,11 +58,8 @@ func (s *Server) imageLoad(c *call) error {
 	if err != nil {
 		return err
 	}
-	if platform != nil {
-		return errdefs.NotImplemented("loading a single platform of an image is not supported yet")
-	}
 	return c.progress(func(w *flushWriter) error {
-		return s.Image.ImageLoad(c.ctx(), c.r.Body, c.flagOr("quiet", true), w)
+		return s.Image.ImageLoad(c.ctx(), c.r.Body, platform, c.flagOr("quiet", true), w)
 	})
 }
 

@@ -33,6 +33,22 @@ func (c *call) platformJSON(since int) (*ocispec.Platform, error) {
 	return parsePlatform(values[0])
 }
 
+// platformsJSON reads the platforms parameter, which may be there several times. Versions before 1.since ignore it.
+func (c *call) platformsJSON(since int) ([]ocispec.Platform, error) {
+	if c.version.Before(since) {
+		return nil, nil
+	}
+	var list []ocispec.Platform
+	for _, v := range c.query["platforms"] {
+		p, err := parsePlatform(v)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, *p)
+	}
+	return list, nil
+}
+
 func parsePlatform(s string) (*ocispec.Platform, error) {
 	var p ocispec.Platform
 	if err := json.Unmarshal([]byte(s), &p); err != nil {

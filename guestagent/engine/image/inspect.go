@@ -32,7 +32,7 @@ func (s *Service) ImageInspect(ctx context.Context, ref string, platform *ocispe
 	if p := g.parts; p != nil {
 		if platform != nil {
 			d, of := p.desc, p.config.Platform
-			d.Platform, out.Descriptor = &of, &d
+			d.Platform, out.Descriptor, out.ID = &of, &d, d.Digest.String()
 		}
 		c := p.config.Config
 		out.Author, out.Config = p.config.Author, &c
@@ -73,8 +73,8 @@ func (s *Service) groupOf(ctx context.Context, ref string, platform *ocispec.Pla
 	}
 	if platform == nil {
 		g.parts, err = s.best(ctx, stored)
-	} else if g.parts, err = s.pick(ctx, stored.Target, s.matcher(platform)); cerrdefs.IsNotFound(err) {
-		return nil, errdefs.NotFound("image with reference %s was found but does not provide the specified platform (%s)", ref, s.platformName(platform))
+	} else if g.parts, err = s.pick(ctx, stored.Target, s.strict(platform)); cerrdefs.IsNotFound(err) || err == nil && !s.strict(platform).Match(g.parts.config.Platform) {
+		return nil, s.noPlatform(ref, platform)
 	}
 	if err != nil && !cerrdefs.IsNotFound(err) {
 		return nil, err
@@ -165,6 +165,7 @@ func (s *Service) manifestSummaries(ctx context.Context, target ocispec.Descript
 		if d.Annotations["vnd.docker.reference.type"] == "attestation-manifest" {
 			m.Kind = image.ManifestKindAttestation
 			m.AttestationData = &image.AttestationProperties{For: digest.Digest(d.Annotations["vnd.docker.reference.digest"])}
+			s.measure(ctx, d, &m)
 			out = append(out, m)
 			continue
 		}
@@ -172,7 +173,8 @@ func (s *Service) manifestSummaries(ctx context.Context, target ocispec.Descript
 		if d.Platform != nil {
 			m.ImageData.Platform = *d.Platform
 		}
-		if s.present(ctx, d) {
+		s.measure(ctx, d, &m)
+		if m.Available {
 			if err := s.fillSummary(ctx, d, target.Digest.String(), &m); err != nil {
 				return nil, err
 			}
@@ -180,6 +182,24 @@ func (s *Service) manifestSummaries(ctx context.Context, target ocispec.Descript
 		out = append(out, m)
 	}
 	return out, nil
+}
+
+// measure counts what is here of a manifest and of what it names, and says whether that is all.
+func (s *Service) measure(ctx context.Context, d ocispec.Descriptor, m *image.ManifestSummary) {
+	var doc ocispec.Manifest
+	if err := s.readJSON(ctx, d, maxManifestBytes, &doc); err != nil {
+		return
+	}
+	m.Available = true
+	m.Size.Content = d.Size
+	for _, b := range append(doc.Layers, doc.Config) {
+		if s.present(ctx, b) {
+			m.Size.Content += b.Size
+		} else {
+			m.Available = false
+		}
+	}
+	m.Size.Total = m.Size.Content
 }
 
 func (s *Service) fillSummary(ctx context.Context, d ocispec.Descriptor, imageID string, m *image.ManifestSummary) error {
@@ -190,22 +210,15 @@ func (s *Service) fillSummary(ctx context.Context, d ocispec.Descriptor, imageID
 	if err != nil {
 		return err
 	}
-	m.Available = true
-	m.ImageData.Platform = platforms.Normalize(p.config.Platform)
-	m.Size.Content = d.Size + p.manifest.Config.Size
-	for _, l := range p.manifest.Layers {
-		if !s.present(ctx, l) {
-			m.Available = false
-			continue
-		}
-		m.Size.Content += l.Size
+	if d.Platform == nil {
+		m.ImageData.Platform = platforms.Normalize(p.config.Platform)
 	}
 	if p.chainID() != "" {
 		if n, err := s.chainSize(ctx, p.chainID()); err == nil {
 			m.ImageData.Size.Unpacked = n
 		}
 	}
-	m.Size.Total = m.Size.Content + m.ImageData.Size.Unpacked
+	m.Size.Total += m.ImageData.Size.Unpacked
 	m.ImageData.Containers = append(m.ImageData.Containers, s.usersOf(imageID)...)
 	return nil
 }

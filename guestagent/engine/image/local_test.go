@@ -295,7 +295,7 @@ func TestLoadDockerArchive(t *testing.T) {
 	}
 	for form, in := range map[string]io.Reader{"plain": bytes.NewReader(tarred.Bytes()), "gzip": bytes.NewReader(gz(t, tarred.Bytes()))} {
 		var out bytes.Buffer
-		if err := s.ImageLoad(ctx, in, false, &out); err != nil {
+		if err := s.ImageLoad(ctx, in, nil, false, &out); err != nil {
 			t.Fatalf("%s: %v", form, err)
 		}
 		if !strings.Contains(out.String(), `{"stream":"Loaded image: loaded:v1\n"}`) {
@@ -322,7 +322,7 @@ func TestSaveAndLoadAgain(t *testing.T) {
 	if err := a.ImageSave(ctx, []string{multi, single}, nil, &tarred); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.ImageLoad(ctx, bytes.NewReader(tarred.Bytes()), true, nil); err != nil {
+	if err := b.ImageLoad(ctx, bytes.NewReader(tarred.Bytes()), nil, true, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, mounted(t, b, multi, "m"), "a"); got != "amd" {
@@ -508,7 +508,7 @@ func TestLoadRefusesBadArchives(t *testing.T) {
 		"config out of it":   {{name: "manifest.json", body: `[{"Config":"../../../etc/passwd","Layers":[]}]`}},
 		"bad tag":            {{name: "c", body: `{"os":"linux","rootfs":{"type":"layers"}}`}, {name: "manifest.json", body: `[{"Config":"c","RepoTags":["UP CASE"],"Layers":[]}]`}},
 	} {
-		if err := s.ImageLoad(ctx, bytes.NewReader(tarOf(t, files...)), true, nil); errdefs.KindOf(err) != errdefs.KindInvalid {
+		if err := s.ImageLoad(ctx, bytes.NewReader(tarOf(t, files...)), nil, true, nil); errdefs.KindOf(err) != errdefs.KindInvalid {
 			t.Errorf("%s: %v (%v)", name, err, errdefs.KindOf(err))
 		}
 	}

@@ -39,7 +39,7 @@ func (s *Service) ImageRemove(ctx context.Context, ref string, force, _ bool) ([
 	if s.namedExactly(ref, stored) {
 		return s.removeName(ctx, stored, names, force)
 	}
-	return s.removeID(ctx, stored, names, force)
+	return s.removeID(ctx, stored, names, force, false)
 }
 
 // namedExactly tells a reference by name from one by ID.
@@ -61,7 +61,7 @@ func (s *Service) removeDigest(ctx context.Context, ref string, stored images.Im
 		}
 	}
 	if len(here) == 0 || len(here) == len(names) {
-		return s.removeID(ctx, stored, names, force)
+		return s.removeID(ctx, stored, names, force, true)
 	}
 	out := []image.DeleteResponse{}
 	for _, n := range here {
@@ -99,7 +99,8 @@ func (s *Service) removeName(ctx context.Context, stored images.Image, names []i
 	return s.removeAll(ctx, names)
 }
 
-func (s *Service) removeID(ctx context.Context, stored images.Image, names []images.Image, force bool) ([]image.DeleteResponse, error) {
+// removeID removes an image and all its names. oneRepo: they were meant, being in the one repository that was named.
+func (s *Service) removeID(ctx context.Context, stored images.Image, names []images.Image, force, oneRepo bool) ([]image.DeleteResponse, error) {
 	id := stored.Target.Digest
 	users := s.usersOf(id.String())
 	for _, c := range users {
@@ -108,15 +109,9 @@ func (s *Service) removeID(ctx context.Context, stored images.Image, names []ima
 		}
 	}
 	if len(users) > 0 && !force {
-		return nil, errdefs.Conflict("conflict: unable to delete %s (must be forced) - image is being used by container %s", short(id.Encoded()), short(users[0]))
+		return nil, errdefs.Conflict("conflict: unable to delete %s (must be forced) - image is being used by stopped container %s", short(id.Encoded()), short(users[0]))
 	}
-	repos := map[string]bool{}
-	for _, n := range names {
-		if named, err := reference.ParseNormalizedNamed(n.Name); err == nil && !isDangling(n.Name) {
-			repos[named.Name()] = true
-		}
-	}
-	if len(repos) > 1 && !force {
+	if len(names) > 1 && !oneRepo && !force { // docker's sentence, also where it is several tags of one
 		return nil, errdefs.Conflict("conflict: unable to delete %s (must be forced) - image is referenced in multiple repositories", short(id.Encoded()))
 	}
 	return s.removeAll(ctx, names)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/containerd/v2/core/images"
@@ -46,7 +47,7 @@ func (s *Service) ImageSave(ctx context.Context, refs []string, platform *ocispe
 			target = p.desc
 		}
 		target.Annotations, target.Platform = nil, nil
-		if byID(ref) && familiar(stored.Name) != withTag(ref) || isDangling(stored.Name) || byDigest(ref) {
+		if namesDigest(ref, stored) || isDangling(stored.Name) || byDigest(ref) {
 			opts = append(opts, imgarchive.WithManifest(target))
 		} else {
 			opts = append(opts, imgarchive.WithManifest(target, stored.Name))
@@ -56,6 +57,12 @@ func (s *Service) ImageSave(ctx context.Context, refs []string, platform *ocispe
 		return fmt.Errorf("saving images: %w", err)
 	}
 	return nil
+}
+
+// namesDigest says that what was typed is the beginning of an image's ID. That counts more than a name that happens to be
+// written so.
+func namesDigest(ref string, stored images.Image) bool {
+	return strings.HasPrefix(stored.Target.Digest.Encoded(), strings.TrimPrefix(ref, stored.Target.Digest.Algorithm().String()+":"))
 }
 
 // byDigest says that an image was named by what it is: it is saved without a tag.
@@ -73,7 +80,12 @@ func (s *Service) allTags(ctx context.Context, refs []string) ([]string, error) 
 	var out []string
 	for _, ref := range refs {
 		named, err := reference.ParseNormalizedNamed(ref)
-		if err != nil || !reference.IsNameOnly(named) || byID(ref) {
+		if err == nil && reference.IsNameOnly(named) && byID(ref) {
+			if stored, ferr := s.find(ctx, ref); ferr == nil && namesDigest(ref, stored) {
+				named = nil
+			}
+		}
+		if err != nil || named == nil || !reference.IsNameOnly(named) || strings.HasPrefix(ref, "sha256:") {
 			out = append(out, ref)
 			continue
 		}

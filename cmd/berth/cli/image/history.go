@@ -7,18 +7,28 @@ import (
 
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/docker/go-units"
+	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
 )
 
 func newHistory(s *session.Session) *cobra.Command {
 	var noTrunc, quiet bool
+	var platform string
 	c := &cobra.Command{Use: "history [OPTIONS] IMAGE", Short: "Show the history of an image", Args: cobra.ExactArgs(1), ValidArgsFunction: Complete(s)}
 	c.RunE = func(c *cobra.Command, args []string) error {
+		var o []client.ImageHistoryOption
+		list, err := parsePlatforms(platform)
+		if err != nil {
+			return err
+		}
+		for _, p := range list {
+			o = append(o, client.ImageHistoryWithPlatform(p))
+		}
 		cl, err := s.Client()
 		if err != nil {
 			return err
 		}
-		r, err := cl.ImageHistory(c.Context(), args[0])
+		r, err := cl.ImageHistory(c.Context(), args[0], o...)
 		if err != nil {
 			return err
 		}
@@ -42,5 +52,6 @@ func newHistory(s *session.Session) *cobra.Command {
 	f := c.Flags()
 	f.BoolVar(&noTrunc, "no-trunc", false, "Don't truncate output")
 	f.BoolVarP(&quiet, "quiet", "q", false, "Only show image IDs")
+	f.StringVar(&platform, "platform", "", `Show history for the given platform. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")`)
 	return c
 }

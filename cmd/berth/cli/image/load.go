@@ -11,10 +11,14 @@ import (
 )
 
 func newLoad(s *session.Session) *cobra.Command {
-	var input string
+	var input, platform string
 	var quiet bool
 	c := &cobra.Command{Use: "load [OPTIONS]", Short: "Load an image from a tar archive or STDIN", Args: cobra.NoArgs}
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		list, err := parsePlatforms(platform)
+		if err != nil {
+			return err
+		}
 		in := s.In
 		if input != "" {
 			f, err := os.Open(input)
@@ -30,7 +34,7 @@ func newLoad(s *session.Session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		r, err := cl.ImageLoad(c.Context(), in, client.ImageLoadWithQuiet(quiet))
+		r, err := cl.ImageLoad(c.Context(), in, client.ImageLoadWithQuiet(quiet), client.ImageLoadWithPlatforms(list...))
 		if err != nil {
 			return err
 		}
@@ -40,5 +44,6 @@ func newLoad(s *session.Session) *cobra.Command {
 	f := c.Flags()
 	f.StringVarP(&input, "input", "i", "", "Read from tar archive file, instead of STDIN")
 	f.BoolVarP(&quiet, "quiet", "q", false, "Suppress the load output")
+	f.StringVar(&platform, "platform", "", `Load only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")`)
 	return c
 }

@@ -14,6 +14,7 @@ import (
 
 func newPush(s *session.Session) *cobra.Command {
 	var quiet bool
+	var platform string
 	c := &cobra.Command{Use: "push [OPTIONS] NAME[:TAG]", Short: "Upload an image to a registry", Args: cobra.ExactArgs(1), ValidArgsFunction: Complete(s)}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := s.Client()
@@ -25,6 +26,13 @@ func newPush(s *session.Session) *cobra.Command {
 			return errdefs.Invalid("invalid reference format: %w", err)
 		}
 		o := client.ImagePushOptions{}
+		list, err := parsePlatforms(platform)
+		if err != nil {
+			return err
+		}
+		if len(list) > 0 {
+			o.Platform = &list[0]
+		}
 		if o.RegistryAuth, err = auth(s.Credentials(), args[0]); err != nil {
 			return err
 		}
@@ -46,5 +54,8 @@ func newPush(s *session.Session) *cobra.Command {
 		return jsonmessage.DisplayStream(r, s.Out)
 	}
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "Suppress verbose output")
+	c.Flags().StringVar(&platform, "platform", "", "Push a platform-specific manifest as a single-platform image to the registry.\n"+
+		"Image index won't be pushed, meaning that other manifests, including attestations won't be preserved.\n"+
+		"'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)")
 	return c
 }

@@ -6,13 +6,18 @@ import (
 
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
 )
 
 func newSave(s *session.Session) *cobra.Command {
-	var output string
+	var output, platform string
 	c := &cobra.Command{Use: "save [OPTIONS] IMAGE [IMAGE...]", Short: "Save one or more images to a tar archive (streamed to STDOUT by default)", Args: cobra.MinimumNArgs(1), ValidArgsFunction: Complete(s)}
 	c.RunE = func(c *cobra.Command, args []string) error {
+		list, err := parsePlatforms(platform)
+		if err != nil {
+			return err
+		}
 		to := s.Out
 		if output == "" {
 			if _, ok := s.OutTerminal(); ok {
@@ -23,7 +28,7 @@ func newSave(s *session.Session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		r, err := cl.ImageSave(c.Context(), args)
+		r, err := cl.ImageSave(c.Context(), args, client.ImageSaveWithPlatforms(list...))
 		if err != nil {
 			return err
 		}
@@ -39,6 +44,8 @@ func newSave(s *session.Session) *cobra.Command {
 		_, err = io.Copy(to, r)
 		return err
 	}
-	c.Flags().StringVarP(&output, "output", "o", "", "Write to a file, instead of STDOUT")
+	f := c.Flags()
+	f.StringVarP(&output, "output", "o", "", "Write to a file, instead of STDOUT")
+	f.StringVar(&platform, "platform", "", `Save only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")`)
 	return c
 }
