@@ -43,6 +43,11 @@ func (b imageBackend) ImagePush(ctx context.Context, ref string, platform *ocisp
 	return err
 }
 
+// ImageSearch looks for repositories in a registry.
+func (b imageBackend) ImageSearch(ctx context.Context, term string, limit int, f api.Filters, auth *registry.AuthConfig) ([]registry.SearchResult, error) {
+	return b.Service.ImageSearch(ctx, term, limit, f, auth)
+}
+
 func (b imageBackend) ImageTag(ctx context.Context, ref, target string) error {
 	err := b.Service.ImageTag(ctx, ref, target)
 	if err == nil {

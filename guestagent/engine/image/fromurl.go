@@ -51,7 +51,7 @@ func (s *Service) openURL(ctx context.Context, src string, out *progress.Writer)
 		if errors.As(err, &dns) && !dns.IsTimeout {
 			return nil, errdefs.NotFound("%w", err)
 		}
-		return nil, fmt.Errorf("fetching %s: %w", u.Redacted(), err)
+		return nil, errdefs.System("fetching %s: %w", u.Redacted(), err)
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
 		defer watch.Stop()
@@ -78,7 +78,7 @@ func refusal(u *url.URL, resp *http.Response) error {
 	case http.StatusForbidden:
 		return errdefs.Forbidden("%s", msg)
 	}
-	return errors.New(msg)
+	return errdefs.System("%s", msg)
 }
 
 // download is an archive on its way.

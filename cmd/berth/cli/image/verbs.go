@@ -12,7 +12,7 @@ import (
 
 // Verbs are the commands that need no noun before them.
 func Verbs(s *session.Session) []*cobra.Command {
-	return []*cobra.Command{newList(s, "images"), newPull(s), newPush(s), newRemove(s, "rmi"), newTag(s), newLoad(s), newSave(s), newImport(s), newHistory(s)}
+	return []*cobra.Command{newList(s, "images"), newPull(s), newPush(s), newRemove(s, "rmi"), newTag(s), newLoad(s), newSave(s), newImport(s), newHistory(s), newSearch(s)}
 }
 
 // Group is "berth image".
