@@ -14,13 +14,14 @@ import (
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/storage"
 	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // ImageInspect tells everything of one image, for a platform or this machine's where it is nil.
 func (s *Service) ImageInspect(ctx context.Context, ref string, platform *ocispec.Platform, manifests bool) (*image.InspectResponse, error) {
 	ctx = s.ctx(ctx)
-	g, err := s.groupOf(ctx, ref, platform)
+	g, err := s.groupOf(ctx, ref, platform, s.strict(platform))
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +56,8 @@ func (s *Service) ImageInspect(ctx context.Context, ref string, platform *ocispe
 	return out, err
 }
 
-// groupOf gathers all names of the image that ref resolves to.
-func (s *Service) groupOf(ctx context.Context, ref string, platform *ocispec.Platform) (*group, error) {
+// groupOf gathers all names of the image that ref resolves to, with what it has for a platform, one that m takes.
+func (s *Service) groupOf(ctx context.Context, ref string, platform *ocispec.Platform, m platforms.MatchComparer) (*group, error) {
 	stored, err := s.find(ctx, ref)
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func (s *Service) groupOf(ctx context.Context, ref string, platform *ocispec.Pla
 	}
 	if platform == nil {
 		g.parts, err = s.best(ctx, stored)
-	} else if g.parts, err = s.pick(ctx, stored.Target, s.strict(platform)); cerrdefs.IsNotFound(err) || err == nil && !s.strict(platform).Match(g.parts.config.Platform) {
+	} else if g.parts, err = s.pick(ctx, stored.Target, m); cerrdefs.IsNotFound(err) || err == nil && !m.Match(g.parts.config.Platform) {
 		return nil, s.noPlatform(ref, platform)
 	}
 	if err != nil && !cerrdefs.IsNotFound(err) {
@@ -90,7 +91,7 @@ func (s *Service) groupOf(ctx context.Context, ref string, platform *ocispec.Pla
 // ImageHistory lists the steps that made an image, newest first.
 func (s *Service) ImageHistory(ctx context.Context, ref string, platform *ocispec.Platform) ([]image.HistoryResponseItem, error) {
 	ctx = s.ctx(ctx)
-	g, err := s.groupOf(ctx, ref, platform)
+	g, err := s.groupOf(ctx, ref, platform, s.matcher(platform))
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +108,10 @@ func (s *Service) ImageHistory(ctx context.Context, ref string, platform *ocispe
 		if h.Created != nil {
 			item.Created = h.Created.Unix()
 		}
-		if !h.EmptyLayer && len(sizes) > 0 {
+		if !h.EmptyLayer {
+			if len(sizes) == 0 {
+				return nil, errdefs.System("unable to find the size of the layer")
+			}
 			item.Size, sizes = sizes[0], sizes[1:]
 		}
 		items = append([]image.HistoryResponseItem{item}, items...)
@@ -118,24 +122,17 @@ func (s *Service) ImageHistory(ctx context.Context, ref string, platform *ocispe
 	return items, nil
 }
 
-// layerSizes are the unpacked sizes of the layers, lowest first; zeros where an image is not unpacked.
+// layerSizes are the unpacked sizes of the layers, lowest first; zero for one that is not unpacked.
 func (s *Service) layerSizes(ctx context.Context, p *parts) ([]int64, error) {
-	sizes := make([]int64, len(p.manifest.Layers))
-	name := p.chainID()
-	for i := len(sizes) - 1; i >= 0 && name != ""; i-- {
+	ids := p.config.RootFS.DiffIDs
+	sizes := make([]int64, len(ids))
+	for i := range ids {
+		name := identity.ChainID(ids[:i+1]).String()
 		u, err := s.sn.Usage(ctx, name)
-		if cerrdefs.IsNotFound(err) {
-			break
-		}
-		if err != nil {
+		if err != nil && !cerrdefs.IsNotFound(err) {
 			return nil, fmt.Errorf("size of layer %s: %w", name, err)
 		}
 		sizes[i] = u.Size
-		info, err := s.sn.Stat(ctx, name)
-		if err != nil {
-			return nil, fmt.Errorf("size of layer %s: %w", name, err)
-		}
-		name = info.Parent
 	}
 	return sizes, nil
 }

@@ -442,8 +442,11 @@ func TestPushAndPullBack(t *testing.T) {
 	if err := s.ImagePush(ctx, dst, nil, nil, &out); err != nil || !strings.Contains(out.String(), "Layer already exists") {
 		t.Errorf("second push: %v\n%s", err, out.String())
 	}
-	if err := s.ImagePush(ctx, h.host+"/absent", nil, nil, nil); err == nil || !strings.Contains(err.Error(), "An image does not exist locally with the tag: "+h.host+"/absent") {
+	if err := s.ImagePush(ctx, h.host+"/absent", nil, nil, nil); err == nil || !strings.Contains(err.Error(), "An image does not exist locally with the tag: "+h.host+"/absent") || errdefs.KindOf(err) != errdefs.KindNotFound {
 		t.Errorf("push of nothing: %v", err)
+	}
+	if err := s.ImagePush(ctx, h.host+"/push/dst:9", nil, nil, nil); err == nil || err.Error() != "tag does not exist: "+h.host+"/push/dst:9" {
+		t.Errorf("push of a tag that is none: %v", err)
 	}
 }
 
@@ -469,7 +472,7 @@ func TestPushMountsAndIsRefused(t *testing.T) {
 		return false
 	})
 	var out bytes.Buffer
-	if err := s.ImagePush(ctx, dst, nil, nil, &out); err != nil || asked != "from/here" || !strings.Contains(out.String(), "Mounted from") {
+	if err := s.ImagePush(ctx, dst, nil, nil, &out); err != nil || asked != "from/here" || !strings.Contains(out.String(), `"status":"Mounted from from/here"`) {
 		t.Errorf("mount: %v, asked for %q\n%s", err, asked, out.String())
 	}
 	h.intercept(basic("a", "b"))

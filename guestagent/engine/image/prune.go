@@ -19,6 +19,10 @@ func (s *Service) ImagePrune(ctx context.Context, filters map[string]map[string]
 	if err != nil {
 		return report, err
 	}
+	if !s.pruning.CompareAndSwap(false, true) {
+		return report, errdefs.Conflict("a prune operation is already running")
+	}
+	defer s.pruning.Store(false)
 	ctx = s.ctx(ctx)
 	keep, err := s.filter(ctx, rest)
 	if err != nil {

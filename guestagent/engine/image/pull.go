@@ -205,20 +205,28 @@ func hostname(domain string) string {
 
 // markSource notes on each layer which repository has it, so that a push to the same registry need not send it.
 func (s *Service) markSource(ctx context.Context, img *parts, named reference.Named) error {
-	key := labels.LabelDistributionSource + "." + hostname(reference.Domain(named))
 	for _, l := range append([]ocispec.Descriptor{img.manifest.Config}, img.manifest.Layers...) {
-		info, err := s.content.Info(ctx, l.Digest)
-		if err != nil {
-			return fmt.Errorf("layer %s: %w", l.Digest, err)
+		if err := s.noteSource(ctx, named, l); err != nil {
+			return err
 		}
-		value := addSource(info.Labels[key], reference.Path(named))
-		if value == info.Labels[key] {
-			continue
-		}
-		info.Labels = map[string]string{key: value}
-		if _, err := s.content.Update(ctx, info, "labels."+key); err != nil && !cerrdefs.IsNotFound(err) {
-			return fmt.Errorf("layer %s: %w", l.Digest, err)
-		}
+	}
+	return nil
+}
+
+// noteSource is markSource for one blob.
+func (s *Service) noteSource(ctx context.Context, named reference.Named, blob ocispec.Descriptor) error {
+	key := labels.LabelDistributionSource + "." + hostname(reference.Domain(named))
+	info, err := s.content.Info(ctx, blob.Digest)
+	if err != nil {
+		return fmt.Errorf("layer %s: %w", blob.Digest, err)
+	}
+	value := addSource(info.Labels[key], reference.Path(named))
+	if value == info.Labels[key] {
+		return nil
+	}
+	info.Labels = map[string]string{key: value}
+	if _, err := s.content.Update(ctx, info, "labels."+key); err != nil && !cerrdefs.IsNotFound(err) {
+		return fmt.Errorf("layer %s: %w", blob.Digest, err)
 	}
 	return nil
 }

@@ -23,14 +23,40 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ImagePush sends an image to its registry: what is there already is not sent again, and layers that another
-// repository of the registry has are mounted from there. Progress goes to w in docker's form. platform nil sends the
-// whole index where all of it is here, else this machine's part.
+// ImagePush sends an image to its registry, or all tags of a repository where ref has none. Progress goes to w in
+// docker's form. platform nil sends the whole index where all of it is here, else this machine's part.
 func (s *Service) ImagePush(ctx context.Context, ref string, platform *ocispec.Platform, auth *registry.AuthConfig, w io.Writer) error {
-	named, err := parseRef(ref)
+	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
-		return err
+		return errdefs.Invalid("invalid reference format").WithHint("%q: %s", ref, err)
 	}
+	if !reference.IsNameOnly(named) {
+		return s.pushOne(ctx, named, platform, auth, w)
+	}
+	list, err := s.images.List(s.ctx(ctx))
+	if err != nil {
+		return fmt.Errorf("listing images: %w", err)
+	}
+	found := false
+	for _, img := range list {
+		other, err := reference.ParseNormalizedNamed(img.Name)
+		if err != nil || isDangling(img.Name) || other.Name() != named.Name() {
+			continue
+		}
+		found = true
+		if err := s.pushOne(ctx, other, platform, auth, w); err != nil {
+			return err
+		}
+	}
+	if !found {
+		return errdefs.NotFound("An image does not exist locally with the tag: %s", reference.FamiliarName(named))
+	}
+	return nil
+}
+
+// pushOne sends what one name stands for: what is there already is not sent again, and layers that another repository of
+// the registry has are mounted from there.
+func (s *Service) pushOne(ctx context.Context, named reference.Named, platform *ocispec.Platform, auth *registry.AuthConfig, w io.Writer) error {
 	tracker := docker.NewInMemoryTracker()
 	p := &push{
 		s: s, named: named, out: progress.New(w), tracker: tracker,
@@ -42,10 +68,10 @@ func (s *Service) ImagePush(ctx context.Context, ref string, platform *ocispec.P
 	ctx = s.ctx(ctx)
 	stored, err := s.images.Get(ctx, named.String())
 	if cerrdefs.IsNotFound(err) {
-		return errdefs.NotFound("An image does not exist locally with the tag: %s", reference.FamiliarName(named))
+		return errdefs.NotFound("tag does not exist: %s", reference.FamiliarString(named))
 	}
 	if err != nil {
-		return fmt.Errorf("image %s: %w", ref, err)
+		return fmt.Errorf("image %s: %w", access.Ref, err)
 	}
 	target, err := p.target(ctx, stored, platform)
 	if err != nil {
@@ -59,14 +85,25 @@ func (s *Service) ImagePush(ctx context.Context, ref string, platform *ocispec.P
 	if err := p.run(ctx, target); err != nil {
 		return regclient.Translate(err, access)
 	}
-	tag := tagOf(named)
+	p.tell(tagOf(named), stored.Target, target, platform)
+	return nil
+}
+
+// tell ends the progress with what was pushed.
+func (p *push) tell(tag string, stored, target ocispec.Descriptor, platform *ocispec.Platform) {
 	p.out.Line("", fmt.Sprintf("%s: digest: %s size: %d", tag, target.Digest, target.Size))
 	p.out.Aux(struct {
 		Tag    string
 		Digest string
 		Size   int64
 	}{tag, target.Digest.String(), target.Size})
-	return nil
+	if platform == nil && stored.Digest != target.Digest {
+		p.out.Aux(struct {
+			Instead  bool               `json:"manifestPushedInsteadOfIndex"`
+			Index    ocispec.Descriptor `json:"originalIndex"`
+			Manifest ocispec.Descriptor `json:"selectedManifest"`
+		}{true, stored, target})
+	}
 }
 
 // push is one push under way.
@@ -89,11 +126,10 @@ func (p *push) target(ctx context.Context, stored images.Image, platform *ocispe
 	if err != nil {
 		return target, err
 	}
-	one := ocispec.Descriptor{MediaType: img.desc.MediaType, Digest: img.desc.Digest, Size: img.desc.Size}
-	if platform == nil {
-		p.out.Line("", fmt.Sprintf("Not all multiplatform-content is present and only the available single-platform image was pushed: %s -> %s", target.Digest, one.Digest))
+	if platform != nil && !p.s.strict(platform).Match(img.config.Platform) {
+		return target, p.s.noPlatform(familiar(stored.Name), platform)
 	}
-	return one, nil
+	return ocispec.Descriptor{MediaType: img.desc.MediaType, Digest: img.desc.Digest, Size: img.desc.Size}, nil
 }
 
 // run sends a target's content from the layers up, so that the registry never sees a name for what it lacks.
@@ -166,7 +202,7 @@ func (p *push) send(ctx context.Context, d ocispec.Descriptor, visible bool) err
 		if visible {
 			p.out.State(line(d), p.whereFrom(ctx, d))
 		}
-		return nil
+		return p.note(ctx, d)
 	}
 	if err != nil {
 		return err
@@ -188,7 +224,15 @@ func (p *push) send(ctx context.Context, d ocispec.Descriptor, visible bool) err
 	if visible {
 		p.out.State(line(d), "Pushed")
 	}
-	return nil
+	return p.note(ctx, d)
+}
+
+// note keeps that the repository has a blob now, so that others of its registry can mount it from there.
+func (p *push) note(ctx context.Context, d ocispec.Descriptor) error {
+	if images.IsManifestType(d.MediaType) || images.IsIndexType(d.MediaType) {
+		return nil
+	}
+	return p.s.noteSource(ctx, p.named, d)
 }
 
 // sentReader tells how far a blob was read; it can be rewound for another attempt.
@@ -227,7 +271,11 @@ func (p *push) withSources(ctx context.Context, d ocispec.Descriptor) (ocispec.D
 func (p *push) whereFrom(ctx context.Context, d ocispec.Descriptor) string {
 	st, err := p.tracker.GetStatus(remotes.MakeRefKey(ctx, d))
 	if err == nil && st.PushStatus.MountedFrom != "" {
-		return "Mounted from " + strings.TrimPrefix(st.PushStatus.MountedFrom, "docker.io/")
+		from := st.PushStatus.MountedFrom
+		if named, err := reference.ParseNormalizedNamed(from); err == nil {
+			from = reference.Path(named)
+		}
+		return "Mounted from " + from
 	}
 	return "Layer already exists"
 }

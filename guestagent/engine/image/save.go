@@ -13,6 +13,7 @@ import (
 	imgarchive "github.com/containerd/containerd/v2/core/images/archive"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
+	"github.com/moby/moby/api/types/image"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -112,19 +113,20 @@ func (s *Service) pickFor(ctx context.Context, stored images.Image, ref string, 
 	}
 	p, err := s.pick(ctx, stored.Target, s.matcher(platform))
 	if err != nil {
-		return nil, errdefs.NotFound("image with reference %s was found but does not provide the specified platform (%s)", ref, s.platformName(platform))
+		return nil, s.noPlatform(ref, platform)
 	}
 	return p, nil
 }
 
-// wholeIndex tells whether every manifest of an index is here.
+// wholeIndex tells whether every manifest of an index is here, with all that it names.
 func (s *Service) wholeIndex(ctx context.Context, target ocispec.Descriptor) bool {
 	var idx ocispec.Index
 	if s.readJSON(ctx, target, maxManifestBytes, &idx) != nil {
 		return false
 	}
 	for _, d := range idx.Manifests {
-		if !s.present(ctx, d) {
+		var m image.ManifestSummary
+		if s.measure(ctx, d, &m); !m.Available {
 			return false
 		}
 	}

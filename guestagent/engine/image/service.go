@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/image/durable"
@@ -109,6 +110,8 @@ type Service struct {
 	gc       *collector
 	pulls    *pullLeases
 	unsynced *durable.Note
+
+	pruning atomic.Bool
 
 	usersMu sync.RWMutex
 	users   func(imageID string) []string
