@@ -3,7 +3,6 @@
 package image
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/berthhq/berth/guestagent/engine/image/progress"
 	"github.com/berthhq/berth/guestagent/engine/image/stall"
@@ -67,7 +67,7 @@ func refusal(u *url.URL, resp *http.Response) error {
 	if err != nil {
 		text = []byte("error reading body")
 	}
-	msg := fmt.Sprintf("failed to GET %s with status %s: %s", u.Redacted(), resp.Status, bytes.TrimSpace(text))
+	msg := fmt.Sprintf("failed to GET %s with status %s: %s", u.Redacted(), oneLine(resp.Status), oneLine(string(text)))
 	switch resp.StatusCode {
 	case http.StatusNotFound:
 		return errdefs.NotFound("%s", msg)
@@ -79,6 +79,17 @@ func refusal(u *url.URL, resp *http.Response) error {
 		return errdefs.Forbidden("%s", msg)
 	}
 	return errdefs.System("%s", msg)
+}
+
+// oneLine is a stranger's text without what would break a line or command a terminal.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	return strings.Join(strings.Fields(s), " ")
 }
 
 // download is an archive on its way.

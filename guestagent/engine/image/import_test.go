@@ -57,7 +57,7 @@ func TestImportFromAnAddress(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-stop
 		default:
-			http.Error(w, "not there", http.StatusNotFound)
+			http.Error(w, "not\x1b\n there", http.StatusNotFound)
 		}
 	}))
 	t.Cleanup(func() { close(stop); web.Close() })
