@@ -101,7 +101,7 @@ type ArchiveBackend interface {
 }
 
 // ImageBackend is images. References of pull, push and tag are normalised (docker.io/library/ubuntu:24.04); one without
-// a tag means every tag to docker for push, and the backend's choice for pull. Others are as the client wrote them.
+// a tag means every tag. Others are as the client wrote them.
 // Progress goes to w as newline-separated jsonstream messages; an error after the first byte
 // is written there by the handler.
 type ImageBackend interface {

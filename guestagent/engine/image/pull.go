@@ -39,6 +39,24 @@ func (s *Service) ImagePull(ctx context.Context, ref string, platform *ocispec.P
 	return regclient.Translate(p.run(s.ctx(ctx)), p.access)
 }
 
+// ImagePullAll is ImagePull for every tag that the registry has of a repository.
+func (s *Service) ImagePullAll(ctx context.Context, repo reference.Named, platform *ocispec.Platform, auth *registry.AuthConfig, w io.Writer) error {
+	tags, err := s.registry.Tags(ctx, repo, auth)
+	if err != nil {
+		return err
+	}
+	for _, t := range tags {
+		named, err := reference.WithTag(repo, t)
+		if err != nil {
+			return errdefs.Invalid("%w", err)
+		}
+		if err := s.ImagePull(ctx, named.String(), platform, auth, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // pull is one pull under way.
 type pull struct {
 	s        *Service

@@ -5,14 +5,18 @@ package image
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/moby/api/types/registry"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -110,5 +114,39 @@ func TestPullOfALayerThatIsUnpackedButNotHere(t *testing.T) {
 	var tar bytes.Buffer
 	if err := s.ImageSave(context.Background(), []string{second}, nil, &tar); err != nil {
 		t.Errorf("saving what was fetched: %v", err)
+	}
+}
+
+func TestPullAllTags(t *testing.T) {
+	ctx := context.Background()
+	h, s := newHub(t), open(t, amd64)
+	for i, tag := range []string{"1", "2"} {
+		h.push(t, "all/tags:"+tag, imageOf(t, v1.Config{}, layer(t, file{name: "a", body: fmt.Sprint(i)})))
+	}
+	repo, err := reference.ParseNormalizedNamed(h.host + "/all/tags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ImagePullAll(ctx, repo, nil, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, tag := range []string{":1", ":2"} {
+		if _, err := s.Resolve(ctx, repo.Name()+tag, nil); err != nil {
+			t.Errorf("%s: %v", tag, err)
+		}
+	}
+	absent, err := reference.ParseNormalizedNamed(h.host + "/all/absent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ImagePullAll(ctx, absent, nil, nil, nil); errdefs.KindOf(err) != errdefs.KindNotFound {
+		t.Errorf("of a repository that is none: %v", err)
+	}
+	h.intercept(basic("a", "b"))
+	if err := s.ImagePullAll(ctx, repo, nil, nil, nil); err == nil {
+		t.Error("without credentials it succeeds")
+	}
+	if err := s.ImagePullAll(ctx, repo, nil, &registry.AuthConfig{Username: "a", Password: "b", ServerAddress: h.host}, nil); err != nil {
+		t.Errorf("with credentials: %v", err)
 	}
 }

@@ -23,41 +23,44 @@ func newPull(s *session.Session) *cobra.Command {
 	var quiet, all bool
 	c := &cobra.Command{Use: "pull [OPTIONS] NAME[:TAG|@DIGEST]", Short: "Download an image from a registry", Args: cobra.ExactArgs(1)}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if all {
-			return errdefs.NotImplemented("pulling all tags is not supported yet; name the tag")
-		}
 		named, err := reference.ParseNormalizedNamed(args[0])
 		if err != nil {
 			return errdefs.Invalid("invalid reference format: %w", err)
 		}
-		if reference.IsNameOnly(named) && !quiet {
+		if all && !reference.IsNameOnly(named) {
+			return errdefs.Invalid("tag can't be used with --all-tags/-a")
+		}
+		shown := named
+		if !all {
+			shown = reference.TagNameOnly(named)
+		}
+		if reference.IsNameOnly(named) && !all && !quiet {
 			fmt.Fprintln(s.Out, "Using default tag: latest")
 		}
-		if err := Pull(c.Context(), s, args[0], platform, quiet, s.Out); err != nil {
+		if err := pull(c.Context(), s, args[0], platform, all, quiet, s.Out); err != nil {
 			return err
 		}
-		if quiet {
-			fmt.Fprintln(s.Out, reference.TagNameOnly(named).String())
-			return nil
-		}
-		fmt.Fprintln(s.Out, reference.TagNameOnly(named).String())
+		fmt.Fprintln(s.Out, shown.String())
 		return nil
 	}
 	f := c.Flags()
 	f.StringVar(&platform, "platform", "", "Set platform if server is multi-platform capable")
 	f.BoolVarP(&quiet, "quiet", "q", false, "Suppress verbose output")
 	f.BoolVarP(&all, "all-tags", "a", false, "Download all tagged images in the repository")
-	_ = f.MarkHidden("all-tags")
 	return c
 }
 
 // Pull gets an image and shows how it comes: bars on a terminal, lines elsewhere.
 func Pull(ctx context.Context, s *session.Session, ref, platform string, quiet bool, out io.Writer) error {
+	return pull(ctx, s, ref, platform, false, quiet, out)
+}
+
+func pull(ctx context.Context, s *session.Session, ref, platform string, all, quiet bool, out io.Writer) error {
 	cl, err := s.Client()
 	if err != nil {
 		return err
 	}
-	o := client.ImagePullOptions{}
+	o := client.ImagePullOptions{All: all}
 	if o.RegistryAuth, err = auth(s.Credentials(), ref); err != nil {
 		return err
 	}

@@ -20,11 +20,10 @@ const searchHost = "index.docker.io"
 
 // Bounds of a search.
 const (
-	defaultResults  = 25
-	maxResults      = 100
-	maxSearchBytes  = 4 << 20
-	catalogPage     = 1000
-	maxCatalogPages = 20
+	defaultResults = 25
+	maxResults     = 100
+	maxSearchBytes = 4 << 20
+	catalogPage    = 1000
 )
 
 // Search asks a registry for repositories: "word" docker.io, "registry.example/word" that one. It speaks the old search of
@@ -87,33 +86,20 @@ func search(ctx context.Context, h docker.RegistryHost, word string, limit int) 
 // catalog looks for a word in the names of all repositories of a registry.
 func catalog(ctx context.Context, h docker.RegistryHost, word string, limit int) ([]registry.SearchResult, error) {
 	ctx = docker.WithScope(ctx, "registry:catalog:*")
-	base := &url.URL{Scheme: h.Scheme, Host: h.Host}
-	next := fmt.Sprintf("%s/_catalog?n=%d", h.Path, catalogPage)
 	var out []registry.SearchResult
-	for range maxCatalogPages {
-		at, err := base.Parse(next)
-		if err != nil || at.Host != base.Host || at.Scheme != base.Scheme {
-			return nil, errdefs.System("the catalogue of %s goes on at %q, which is elsewhere", h.Host, next)
-		}
-		var page struct{ Repositories []string }
-		status, head, err := get(ctx, h, at.String(), &page)
-		if err != nil {
-			return nil, err
-		}
-		if status != http.StatusOK {
-			return nil, errdefs.System("registry %s can neither search nor list what it has: status code %d", h.Host, status)
-		}
-		for _, name := range page.Repositories {
+	status, err := pages(ctx, h, fmt.Sprintf("%s/_catalog?n=%d", h.Path, catalogPage), func(p page) bool {
+		for _, name := range p.Repositories {
 			if strings.Contains(name, word) {
 				out = append(out, registry.SearchResult{Name: name})
 			}
 		}
-		link := head.Get("Link")
-		from, to := strings.IndexByte(link, '<'), strings.IndexByte(link, '>')
-		if len(out) >= limit || from < 0 || to < from {
-			break
-		}
-		next = link[from+1 : to]
+		return len(out) < limit
+	})
+	if err != nil {
+		return nil, err
+	}
+	if status != http.StatusOK {
+		return nil, errdefs.System("registry %s can neither search nor list what it has: status code %d", h.Host, status)
 	}
 	return tidied(out, limit), nil
 }
