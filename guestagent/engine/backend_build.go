@@ -73,7 +73,7 @@ func (e *Engine) newBuilder(gateways []netip.Addr) *build.Builder {
 	d := e.defaults()
 	return build.New(build.Options{
 		Layout: e.opts.Layout, Images: e.images, Networks: e.networks, Runtime: e.runtime, Bus: e.bus,
-		HostGateways: e.gateways(gateways), CgroupParent: d.CgroupParent, CgroupNS: d.CgroupNS,
+		HostGateways: e.gateways(gateways), Cgroups: d.Cgroups, CgroupNS: d.CgroupNS,
 	})
 }
 

@@ -36,7 +36,6 @@ func (b systemBackend) Info(ctx context.Context) (*system.Info, error) {
 	if err != nil {
 		warnings = append(warnings, "WARNING: packet rules of other programs could not be read: "+err.Error())
 	}
-	version, driver := cgroupVersion()
 	has := runtime.MachineControllers()
 	return &system.Info{
 		ID: machineID(), Containers: running + paused + stopped, ContainersRunning: running, ContainersPaused: paused, ContainersStopped: stopped,
@@ -45,9 +44,9 @@ func (b systemBackend) Info(ctx context.Context) (*system.Info, error) {
 			Volume: []string{"local"}, Network: []string{"bridge", "host", "null"}, Log: []string{"json-file", "local"},
 		},
 		MemoryLimit: has.Memory, SwapLimit: has.Memory, CPUCfsPeriod: has.CPU, CPUCfsQuota: has.CPU, CPUShares: has.CPU, CPUSet: has.CPUSet, PidsLimit: has.Pids,
-		IPv4Forwarding: readTrimmed("/proc/sys/net/ipv4/ip_forward") == "1", OomKillDisable: version == "1", Debug: c.Debug,
+		IPv4Forwarding: readTrimmed("/proc/sys/net/ipv4/ip_forward") == "1", OomKillDisable: e.cgroups.Version == "1", Debug: c.Debug,
 		NFd: openFiles(), NGoroutines: goruntime.NumGoroutine(), SystemTime: time.Now().Format(time.RFC3339Nano),
-		LoggingDriver: e.defaults().LogConfig.Type, CgroupDriver: driver, CgroupVersion: version,
+		LoggingDriver: e.defaults().LogConfig.Type, CgroupDriver: e.cgroups.Driver, CgroupVersion: e.cgroups.Version,
 		KernelVersion: kernelVersion(), OperatingSystem: osName(), OSVersion: osRelease("VERSION_ID"), OSType: "linux", Architecture: architecture(),
 		IndexServerAddress: "https://index.docker.io/v1/",
 		RegistryConfig:     &registry.ServiceConfig{Mirrors: c.Mirrors, IndexConfigs: map[string]*registry.IndexInfo{"docker.io": {Name: "docker.io", Mirrors: c.Mirrors, Secure: true, Official: true}}},
@@ -87,14 +86,6 @@ func (b systemBackend) Events(ctx context.Context, since, until time.Time, f api
 		}
 	}
 	return ctx.Err()
-}
-
-// cgroupVersion tells which cgroups containers are in, and who makes them.
-func cgroupVersion() (version, driver string) {
-	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
-		return "2", "cgroupfs"
-	}
-	return "1", "cgroupfs"
 }
 
 func kernelVersion() string {

@@ -45,6 +45,7 @@ type Engine struct {
 	containers *container.Service
 	runtime    *runtime.Client
 	builder    *build.Builder
+	cgroups    runtime.Cgroups
 	server     *api.Server
 	started    time.Time
 }
@@ -62,6 +63,9 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 
 func (e *Engine) open(ctx context.Context) (err error) {
 	l := e.opts.Layout
+	if e.cgroups, err = runtime.MachineCgroups(e.opts.Config.CgroupDriver(), e.opts.Config.CgroupParent); err != nil {
+		return err
+	}
 	if e.db, err = meta.Open(l); err != nil {
 		return err
 	}

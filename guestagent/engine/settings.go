@@ -93,7 +93,7 @@ func (e *Engine) defaults() container.Defaults {
 	d := container.Defaults{
 		LogConfig: apicontainer.LogConfig{Type: c.LogDriver, Config: c.LogOpts},
 		Ulimits:   map[string]*apicontainer.Ulimit{}, ShmSize: int64(c.ShmSize), Init: c.Init,
-		InitPath: filepath.Join(e.opts.BinDir, "berth-init"), CgroupParent: c.CgroupParent,
+		InitPath: filepath.Join(e.opts.BinDir, "berth-init"), Cgroups: e.cgroups,
 		CgroupNS: apicontainer.CgroupnsMode(c.CgroupNS), DockerSocket: e.opts.Layout.Socket(),
 	}
 	if d.LogConfig.Type == "" {

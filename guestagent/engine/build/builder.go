@@ -10,6 +10,7 @@ import (
 
 	"github.com/berthhq/berth/guestagent/engine/build/sandbox"
 	"github.com/berthhq/berth/guestagent/engine/image"
+	"github.com/berthhq/berth/guestagent/engine/runtime"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/berthhq/berth/internal/paths"
 	"github.com/moby/moby/api/types/container"
@@ -28,7 +29,7 @@ type Options struct {
 	Runtime      sandbox.Runtime
 	Bus          Publisher
 	HostGateways []netip.Addr // what "host-gateway" stands for in extra hosts
-	CgroupParent string
+	Cgroups      runtime.Cgroups
 	CgroupNS     container.CgroupnsMode
 	Log          *slog.Logger
 }

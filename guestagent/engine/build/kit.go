@@ -50,7 +50,7 @@ func openKit(ctx context.Context, o Options) (_ *kit, err error) {
 	}
 	k := &kit{}
 	k.sandbox, err = sandbox.New(sandbox.Options{
-		Layout: o.Layout, Runtime: o.Runtime, Networks: o.Networks, CgroupParent: o.CgroupParent, CgroupNS: o.CgroupNS,
+		Layout: o.Layout, Runtime: o.Runtime, Networks: o.Networks, Cgroups: o.Cgroups, CgroupNS: o.CgroupNS,
 	})
 	if err != nil {
 		return nil, err

@@ -83,6 +83,9 @@ func (c *Config) checkRest() error {
 			return fmt.Errorf("hosts: %q: only unix:// sockets are served; a TCP socket without TLS would give the machine away", h)
 		}
 	}
+	if err := c.checkExecOpts(); err != nil {
+		return err
+	}
 	for _, l := range c.Labels {
 		if k, _, ok := strings.Cut(l, "="); !ok || k == "" {
 			return fmt.Errorf("bad attribute format: %s", l)

@@ -95,6 +95,7 @@ type Containers struct {
 	ShutdownTimeout int               `json:"shutdown-timeout"`
 	UsernsRemap     string            `json:"userns-remap"`
 	SELinux         bool              `json:"selinux-enabled"`
+	ExecOpts        []string          `json:"exec-opts"`
 }
 
 // Ulimit is a limit of processes, in the kernel's units.

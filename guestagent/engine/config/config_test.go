@@ -25,22 +25,39 @@ func TestKeysAreDockers(t *testing.T) {
 
 func TestMistakesAreNamed(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"bipp":"x","zzz":1}`:          "don't match any configuration option: bipp, zzz",
-		`[]`:                            "not a JSON object",
-		`{"mtu":"big"}`:                 "mtu",
-		`{"bip":"10.0.0.300/8"}`:        "bip",
-		`{"mtu":-1}`:                    "mtu",
-		`{"dns":["here"]}`:              `"here" is not an IP address`,
-		`{"log-driver":"syslog"}`:       "log-driver",
-		`{"hosts":["tcp://0:2375"]}`:    "only unix:// sockets",
-		`{"userns-remap":"default"}`:    "userns-remap is not supported",
-		`{"default-cgroupns-mode":"x"}`: "cgroup namespace mode",
-		`{"labels":["x"]}`:              "bad attribute format",
+		`{"bipp":"x","zzz":1}`:                       "don't match any configuration option: bipp, zzz",
+		`[]`:                                         "not a JSON object",
+		`{"mtu":"big"}`:                              "mtu",
+		`{"bip":"10.0.0.300/8"}`:                     "bip",
+		`{"mtu":-1}`:                                 "mtu",
+		`{"dns":["here"]}`:                           `"here" is not an IP address`,
+		`{"log-driver":"syslog"}`:                    "log-driver",
+		`{"hosts":["tcp://0:2375"]}`:                 "only unix:// sockets",
+		`{"userns-remap":"default"}`:                 "userns-remap is not supported",
+		`{"default-cgroupns-mode":"x"}`:              "cgroup namespace mode",
+		`{"labels":["x"]}`:                           "bad attribute format",
+		`{"exec-opts":["native.cgroupdriver=x"]}`:    "native.cgroupdriver option x not supported",
+		`{"exec-opts":["native.cgroupdriver=none"]}`: "native.cgroupdriver option none is internally used and cannot be specified manually",
+		`{"exec-opts":["native.cgroupdriver"]}`:      "unable to parse key/value option: native.cgroupdriver",
+		`{"exec-opts":["native.other=1"]}`:           `"native.other" is not an option`,
 		`{"default-address-pools":[{"base":"10.0.0.0/16","size":8}]}`: "default-address-pools",
 		`{"default-shm-size":"much"}`:                                 "",
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestCgroupDriver(t *testing.T) {
+	for text, want := range map[string]string{
+		`{}`: "",
+		`{"exec-opts":["native.cgroupdriver=systemd"]}`:    "systemd",
+		`{"exec-opts":["Native.CgroupDriver = cgroupfs"]}`: "cgroupfs",
+	} {
+		c, err := Parse([]byte(text))
+		if err != nil || c.CgroupDriver() != want {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -72,7 +72,7 @@ type Defaults struct {
 	ShmSize      int64  // bytes; 0 is docker's 64 MiB
 	Init         bool   // an init in every container
 	InitPath     string // berth-init on this machine
-	CgroupParent string
+	Cgroups      runtime.Cgroups
 	CgroupNS     container.CgroupnsMode
 	StopTimeout  int // seconds; 0 is docker's 10
 	DockerSocket string

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path"
 	"slices"
 	"strings"
 
@@ -30,7 +29,7 @@ func (s *Service) input(ctx context.Context, r *Record, sb *network.Sandbox, env
 		Config: r.Config, Host: r.Host, Image: r.Image.Config,
 		Args:       append([]string{r.Path}, r.Args...),
 		Env:        slices.Concat(env, r.Config.Env),
-		CgroupPath: path.Join("/", s.cgroupParent(r), r.ID),
+		CgroupPath: s.Defaults.Cgroups.Path(r.Host.CgroupParent, r.ID), Systemd: s.Defaults.Cgroups.Systemd(),
 		Streams: proto.Streams{
 			Terminal: r.Config.Tty, Stdin: r.Config.OpenStdin, StdinOnce: r.Config.StdinOnce,
 			Height: uint16(r.Host.ConsoleSize[0]), Width: uint16(r.Host.ConsoleSize[1]),
@@ -57,16 +56,6 @@ func (s *Service) input(ctx context.Context, r *Record, sb *network.Sandbox, env
 		in.Args = append([]string{initTarget, "--"}, in.Args...)
 	}
 	return in, held, nil
-}
-
-func (s *Service) cgroupParent(r *Record) string {
-	if r.Host.CgroupParent != "" {
-		return r.Host.CgroupParent
-	}
-	if s.Defaults.CgroupParent != "" {
-		return s.Defaults.CgroupParent
-	}
-	return "berth"
 }
 
 func (s *Service) wantsInit(r *Record) bool {

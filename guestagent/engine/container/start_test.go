@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/berthhq/berth/guestagent/engine/runtime"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
 )
@@ -183,5 +184,20 @@ func TestSharingNamespaces(t *testing.T) {
 	ipc := w.create("ipc", func(r *container.CreateRequest) { r.HostConfig.IpcMode = "container:other" })
 	if err := w.ContainerStart(ctx, ipc); err == nil || !strings.Contains(err.Error(), "non-shareable IPC") {
 		t.Errorf("a private IPC namespace is shared: %v", err)
+	}
+}
+
+func TestWithSystemdAContainerIsAScopeOfASlice(t *testing.T) {
+	w := newWorld(t)
+	w.Defaults.Cgroups.Driver = runtime.SystemdDriver
+	id := w.run("web", func(r *container.CreateRequest) { r.HostConfig.CgroupParent = "jobs.slice" })
+	if in := w.rt.input(id); in.CgroupPath != "jobs.slice:berth:"+id || !in.Systemd {
+		t.Errorf("cgroup %q, systemd %v", in.CgroupPath, in.Systemd)
+	}
+	req := request()
+	req.HostConfig.CgroupParent = "/jobs"
+	_, err := w.ContainerCreate(t.Context(), "other", nil, req)
+	if errdefs.KindOf(err) != errdefs.KindInvalid || !strings.Contains(err.Error(), "should be a valid slice") {
+		t.Errorf("a parent that is not a slice: %v", err)
 	}
 }

@@ -27,6 +27,9 @@ func (s *Service) validate(c *container.Config, h *container.HostConfig, n *netw
 	if err := s.checkModes(c, h, n); err != nil {
 		return nil, err
 	}
+	if err := s.Defaults.Cgroups.CheckParent(h.CgroupParent); err != nil {
+		return nil, err
+	}
 	discarded, err := runtime.MachineControllers().Discard(&h.Resources)
 	if err != nil {
 		return nil, err

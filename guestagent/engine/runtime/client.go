@@ -67,6 +67,7 @@ func (c *Client) Start(ctx context.Context, in Input) (State, error) {
 		Log:        in.Log,
 		User:       in.Config.User,
 		GroupAdd:   in.Host.GroupAdd,
+		Systemd:    in.Systemd,
 	}})
 	return started(resp, err)
 }

@@ -32,7 +32,8 @@ type Input struct {
 	IpcNS      string        // the same; where set, ShmPath is that container's
 	UtsNS      string        // the same
 	ShmPath    string        // directory to bind at /dev/shm; empty makes a private tmpfs of HostConfig.ShmSize
-	CgroupPath string        // below the controllers' roots, such as /berth/ID
+	CgroupPath string        // below the controllers' roots, such as /berth/ID; with Systemd a scope, see Cgroups.Path
+	Systemd    bool          // systemd makes the cgroup
 	Streams    proto.Streams // what the standard streams are
 	Log        proto.Log
 }

@@ -38,11 +38,11 @@ type Networks interface {
 
 // Options are what an Executor works with.
 type Options struct {
-	Layout       paths.Layout
-	Runtime      Runtime
-	Networks     Networks
-	CgroupParent string // of commands that name none; "" is berth's own
-	CgroupNS     container.CgroupnsMode
+	Layout   paths.Layout
+	Runtime  Runtime
+	Networks Networks
+	Cgroups  runtime.Cgroups
+	CgroupNS container.CgroupnsMode
 }
 
 // Executor runs commands. Safe for concurrent use.

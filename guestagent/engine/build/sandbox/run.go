@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path"
 	"path/filepath"
 	"sync"
 
@@ -86,13 +85,6 @@ func (x *Executor) run(ctx context.Context, id string, c *command, root executor
 // input is the command as the runtime takes it.
 func (x *Executor) input(id string, w *world, net attached, readonly bool, p executor.ProcessInfo) runtime.Input {
 	m := p.Meta
-	parent := m.CgroupParent
-	if parent == "" {
-		parent = x.CgroupParent
-	}
-	if parent == "" {
-		parent = "berth"
-	}
 	host := hostConfig(m)
 	host.CgroupnsMode = x.CgroupNS
 	host.ReadonlyRootfs = readonly || m.ReadonlyRootFS
@@ -106,7 +98,8 @@ func (x *Executor) input(id string, w *world, net attached, readonly bool, p exe
 		Files:      net.files,
 		Raw:        w.mounts,
 		NetNS:      net.namespace,
-		CgroupPath: path.Join("/", parent, id),
+		CgroupPath: x.Cgroups.Path(m.CgroupParent, id),
+		Systemd:    x.Cgroups.Systemd(),
 		Streams:    proto.Streams{Terminal: m.Tty, Stdin: p.Stdin != nil, StdinOnce: p.Stdin != nil},
 		Log:        proto.Log{Driver: "none"},
 	}

@@ -29,12 +29,13 @@ type Pool struct {
 	done  sync.WaitGroup
 }
 
-// NewPool begins to fill a pool.
+// NewPool begins to fill a pool. One of size 0 has nothing to close.
 func NewPool(cfg Config) *Pool {
 	p := &Pool{cfg: cfg, ready: make(chan *Slot, cfg.Size), want: make(chan struct{}, 1), stop: make(chan struct{})}
-	p.done.Add(1)
-	go p.fill()
-	p.refill()
+	if cfg.Size > 0 {
+		p.done.Go(p.fill)
+		p.refill()
+	}
 	return p
 }
 
@@ -76,7 +77,6 @@ func (p *Pool) refill() {
 }
 
 func (p *Pool) fill() {
-	defer p.done.Done()
 	for {
 		select {
 		case <-p.stop:

@@ -40,17 +40,21 @@ func (c *cgroup) set(r *cgroups.Resources) error {
 // idBytes is the length of a cgroup's name, before it is written in hexadecimal.
 const idBytes = 16
 
-// newCgroup names a cgroup below parent. It is created when a process is put into it.
-func newCgroup(parent string, rules []specs.LinuxDeviceCgroup, setting *sync.Mutex) (*cgroup, error) {
-	var id [idBytes]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		return nil, err
+// newCgroup names a cgroup, below parent where its kind names none. It is created when a process is put into it.
+func newCgroup(parent string, k *kind, setting *sync.Mutex) (*cgroup, error) {
+	at := k.Cgroup
+	if at == "" {
+		var id [idBytes]byte
+		if _, err := rand.Read(id[:]); err != nil {
+			return nil, err
+		}
+		at = path.Join(parent, hex.EncodeToString(id[:]))
 	}
-	r, err := resources(&specs.LinuxResources{Devices: rules})
+	r, err := resources(&specs.LinuxResources{Devices: k.Devices})
 	if err != nil {
 		return nil, err
 	}
-	m, err := manager.New(&cgroups.Cgroup{Path: path.Join(parent, hex.EncodeToString(id[:])), Resources: r})
+	m, err := manager.New(&cgroups.Cgroup{Path: at, Resources: r})
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ const parked = 3
 type Config struct {
 	Program string // berth-init
 	Anchor  string // an existing directory of our own
-	Cgroup  string // parent of all cgroups, such as /berth
+	Cgroup  string // parent of cgroups made ahead, such as /berth
 }
 
 // Launcher starts containers. Safe for concurrent use.
@@ -63,13 +63,13 @@ func (l *Launcher) Close() {
 
 // Warm parks processes for containers like this one and compiles its filter.
 func (l *Launcher) Warm(spec *specs.Spec) error {
-	l.poolFor(kindOf(spec))
+	l.poolFor(kindOf(spec, l.cfg.Cgroup))
 	_, err := l.filters.Get(spec.Linux.Seccomp)
 	return err
 }
 
 // poolFor gives the pool of a kind. Processes are kept parked for one kind at a time, the first or the warmed one;
-// others are made on demand.
+// others are made on demand, and so is a cgroup with a parent of its own.
 func (l *Launcher) poolFor(k kind) *park.Pool {
 	key := k.key()
 	l.mu.Lock()
@@ -78,20 +78,20 @@ func (l *Launcher) poolFor(k kind) *park.Pool {
 		return l.pool
 	}
 	size := parked
-	if l.pool != nil {
+	if l.pool != nil || k.Cgroup != "" {
 		size = 0
 	}
 	p := park.NewPool(park.Config{
 		Program: l.program, Anchor: l.cfg.Anchor, Size: size, Mounts: k.Mounts, CgroupNS: k.CgroupNS,
 		NewCgroup: func() (park.Cgroup, error) {
-			c, err := newCgroup(l.cfg.Cgroup, k.Devices, &l.setting)
+			c, err := newCgroup(l.cfg.Cgroup, &k, &l.setting)
 			if err != nil {
 				return nil, err
 			}
 			return c, nil
 		},
 	})
-	if l.pool == nil {
+	if size > 0 {
 		l.pool, l.key = p, key
 	}
 	return p
@@ -113,7 +113,7 @@ func (l *Launcher) Start(id string, s *proto.Start, stdio [3]*os.File) (*Contain
 		return nil, nil, nil, invalid(err)
 	}
 	defer pl.close()
-	slot, err := l.poolFor(kindOf(s.Spec)).Take()
+	slot, err := l.poolFor(kindOf(s.Spec, l.cfg.Cgroup)).Take()
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -263,6 +264,39 @@ func TestPauseFreezes(t *testing.T) {
 	go io.Copy(io.Discard, c.out)
 	c.Process.Wait()
 	c.Destroy()
+}
+
+func TestACgroupsParent(t *testing.T) {
+	l := launcher(t)
+	const parent = "/berth-staged-other"
+	t.Cleanup(func() {
+		left, _ := filepath.Glob("/sys/fs/cgroup/*" + parent)
+		for _, dir := range append(left, "/sys/fs/cgroup"+parent) {
+			if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s is left", dir)
+			}
+		}
+	})
+	for range 2 { // the same name once more, after the first has ended
+		s := startOf(t, "sh", "-c", "sleep 1000")
+		s.Spec.Linux.CgroupsPath = parent + "/c1"
+		c, err := start(t, l, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(c.Process.Pid), "cgroup"))
+		if err != nil || !strings.Contains(string(list), ":"+parent+"/c1\n") {
+			t.Errorf("cgroups %s, %v", list, err)
+		}
+		if got := c.CgroupPath(); !strings.HasSuffix(got, parent+"/c1") {
+			t.Errorf("path %q", got)
+		}
+		c.SignalAll(syscall.SIGKILL)
+		c.end(t)
+	}
+	if l.pool != nil {
+		t.Error("processes are parked for a cgroup that only one container can have")
+	}
 }
 
 func TestWhatIsLeftToLibcontainer(t *testing.T) {

@@ -4,6 +4,7 @@ package staged
 
 import (
 	"encoding/json"
+	"path"
 	"slices"
 	"strings"
 
@@ -87,10 +88,15 @@ type kind struct {
 	Mounts   []specs.Mount
 	Devices  []specs.LinuxDeviceCgroup
 	CgroupNS bool
+	Cgroup   string // by its own name, where it is not to lie among the others
 }
 
-func kindOf(spec *specs.Spec) kind {
+// kindOf tells a container's kind; common is the parent of cgroups that are made ahead.
+func kindOf(spec *specs.Spec, common string) kind {
 	k := kind{}
+	if at := spec.Linux.CgroupsPath; at != "" && path.Dir(at) != common {
+		k.Cgroup = at
+	}
 	for _, n := range spec.Linux.Namespaces {
 		k.CgroupNS = k.CgroupNS || n.Type == specs.CgroupNamespace
 	}
