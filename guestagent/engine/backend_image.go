@@ -28,13 +28,10 @@ func (b imageBackend) ImageList(ctx context.Context, o api.ImageListOptions) ([]
 }
 
 func (b imageBackend) ImagePull(ctx context.Context, ref string, platform *ocispec.Platform, auth *registry.AuthConfig, w io.Writer) error {
-	pull := b.Service.ImagePull
 	if named, err := reference.ParseNormalizedNamed(ref); err == nil && reference.IsNameOnly(named) {
-		pull = func(ctx context.Context, _ string, platform *ocispec.Platform, auth *registry.AuthConfig, w io.Writer) error {
-			return b.ImagePullAll(ctx, named, platform, auth, w)
-		}
+		return b.ImagePullAll(ctx, named, platform, auth, w, func(ref string) { b.tell(ctx, "pull", familiar(ref)) })
 	}
-	err := pull(ctx, ref, platform, auth, w)
+	err := b.Service.ImagePull(ctx, ref, platform, auth, w)
 	if err == nil {
 		b.tell(ctx, "pull", familiar(ref))
 	}

@@ -22,3 +22,19 @@ func TestChangesOfCommitAndImport(t *testing.T) {
 		}
 	}
 }
+
+func TestPlatformsOfRemovalAndLoad(t *testing.T) {
+	const arm, amd = `%7B"os":"linux","architecture":"arm64"%7D`, `%7B"os":"linux","architecture":"amd64"%7D`
+	for _, tt := range []struct{ method, target, want string }{
+		{"DELETE", "/v1.50/images/x?force=1&platforms=" + arm + "&platforms=" + amd, "ImageRemove x true false linux/arm64 linux/amd64"},
+		{"DELETE", "/v1.49/images/x?platforms=" + arm, "ImageRemove x false false"}, // did not exist
+		{"POST", "/v1.48/images/load?platform=" + arm, "ImageLoad true linux/arm64"},
+		{"POST", "/v1.47/images/load?platform=" + arm, "ImageLoad true"},
+	} {
+		f := &fake{}
+		ask(f, tt.method, tt.target, "", "Content-Type: application/x-tar")
+		if got := f.last(); got != tt.want {
+			t.Errorf("%s %s: %q, want %q", tt.method, tt.target, got, tt.want)
+		}
+	}
+}

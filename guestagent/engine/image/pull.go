@@ -39,8 +39,8 @@ func (s *Service) ImagePull(ctx context.Context, ref string, platform *ocispec.P
 	return regclient.Translate(p.run(s.ctx(ctx)), p.access)
 }
 
-// ImagePullAll is ImagePull for every tag that the registry has of a repository.
-func (s *Service) ImagePullAll(ctx context.Context, repo reference.Named, platform *ocispec.Platform, auth *registry.AuthConfig, w io.Writer) error {
+// ImagePullAll is ImagePull for every tag that the registry has of a repository; pulled is told of each.
+func (s *Service) ImagePullAll(ctx context.Context, repo reference.Named, platform *ocispec.Platform, auth *registry.AuthConfig, w io.Writer, pulled func(ref string)) error {
 	tags, err := s.registry.Tags(ctx, repo, auth)
 	if err != nil {
 		return err
@@ -53,6 +53,7 @@ func (s *Service) ImagePullAll(ctx context.Context, repo reference.Named, platfo
 		if err := s.ImagePull(ctx, named.String(), platform, auth, w); err != nil {
 			return err
 		}
+		pulled(named.String())
 	}
 	return nil
 }

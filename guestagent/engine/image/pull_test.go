@@ -127,8 +127,10 @@ func TestPullAllTags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.ImagePullAll(ctx, repo, nil, nil, nil); err != nil {
-		t.Fatal(err)
+	told := 0
+	count := func(string) { told++ }
+	if err := s.ImagePullAll(ctx, repo, nil, nil, nil, count); err != nil || told != 2 {
+		t.Fatalf("%d are told, %v", told, err)
 	}
 	for _, tag := range []string{":1", ":2"} {
 		if _, err := s.Resolve(ctx, repo.Name()+tag, nil); err != nil {
@@ -139,14 +141,14 @@ func TestPullAllTags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.ImagePullAll(ctx, absent, nil, nil, nil); errdefs.KindOf(err) != errdefs.KindNotFound {
+	if err := s.ImagePullAll(ctx, absent, nil, nil, nil, count); errdefs.KindOf(err) != errdefs.KindNotFound {
 		t.Errorf("of a repository that is none: %v", err)
 	}
 	h.intercept(basic("a", "b"))
-	if err := s.ImagePullAll(ctx, repo, nil, nil, nil); err == nil {
+	if err := s.ImagePullAll(ctx, repo, nil, nil, nil, count); err == nil {
 		t.Error("without credentials it succeeds")
 	}
-	if err := s.ImagePullAll(ctx, repo, nil, &registry.AuthConfig{Username: "a", Password: "b", ServerAddress: h.host}, nil); err != nil {
+	if err := s.ImagePullAll(ctx, repo, nil, &registry.AuthConfig{Username: "a", Password: "b", ServerAddress: h.host}, nil, count); err != nil {
 		t.Errorf("with credentials: %v", err)
 	}
 }
