@@ -289,3 +289,25 @@ func (s *Service) ExecResize(ctx context.Context, id string, height, width uint1
 	}
 	return s.Runtime.Resize(ctx, r.ID, id, height, width)
 }
+
+// adoptExecs takes up what an engine before this one exec'd: who waits for an exit code still gets it. What was asked
+// of them, the former engine alone knew.
+func (s *Service) adoptExecs(known map[string]*proto.State) {
+	for id, st := range known {
+		e, err := s.find(id)
+		if err != nil {
+			continue
+		}
+		for i := range st.Execs {
+			ex := &st.Execs[i]
+			x := &execution{id: ex.ExecID, container: e, started: true, running: true, pid: ex.Pid, done: make(chan struct{})}
+			x.req.Cmd = []string{""}
+			s.mu.Lock()
+			s.execs[x.id] = x
+			s.mu.Unlock()
+			if ex.Status == proto.StatusExited {
+				s.execEnded(ex)
+			}
+		}
+	}
+}

@@ -43,6 +43,7 @@ func (s *Service) reconcile(known []proto.State, first bool) {
 		}
 	}
 	if first {
+		s.adoptExecs(byID)
 		s.finish(byID) // holds the volumes that an end lets go of
 	}
 	for _, end := range ends {

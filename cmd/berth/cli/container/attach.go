@@ -39,7 +39,7 @@ func newAttach(s *session.Session) *cobra.Command {
 		if _, terminal := s.InTerminal(); ct.Config.Tty && !noStdin && ct.Config.OpenStdin && !terminal {
 			return errNoTTY()
 		}
-		a := &attachment{s: s, cl: cl, id: ct.ID, tty: ct.Config.Tty, stdin: !noStdin && ct.Config.OpenStdin, stdout: true, stderr: true, keys: keys, sigProxy: sigProxy}
+		a := &attachment{s: s, cl: cl, id: ct.ID, tty: ct.Config.Tty, stdin: !noStdin && ct.Config.OpenStdin, stdout: true, stderr: true, keys: keys, sigProxy: sigProxy, midway: true, was: notStarted}
 		return a.run(c.Context(), func() error { return nil }, false)
 	}
 	f := c.Flags()

@@ -22,6 +22,10 @@ type attachment struct {
 	stdin, stdout, stderr bool
 	keys                  string
 	sigProxy              bool
+	was                   string // when the container was last started, before this run
+	midway                bool   // it ran before: its output was not seen from the beginning
+
+	out, errs *counted
 }
 
 // run attaches, calls begin, carries the streams and returns the container's exit code as an error. A person who
@@ -40,8 +44,8 @@ func (a *attachment) run(ctx context.Context, begin func() error, removed bool) 
 	if removed {
 		cond = container.WaitConditionRemoved
 	}
-	wait := a.cl.ContainerWait(ctx, a.id, client.ContainerWaitOptions{Condition: cond})
-	if err := begin(); err != nil {
+	w := newWatch(ctx, a.cl, a.id, a.was, cond)
+	if err := w.start(ctx, begin); err != nil {
 		return err
 	}
 	restore := a.raw()
@@ -59,22 +63,24 @@ func (a *attachment) run(ctx context.Context, begin func() error, removed bool) 
 	if errors.Is(err, stream.ErrDetached) {
 		return nil
 	}
-	return a.exit(ctx, wait)
+	return a.exit(ctx, w)
 }
 
 // copy carries the streams until the output ends.
 func (a *attachment) copy(ctx context.Context, conn *client.HijackedResponse) error {
+	now := time.Now()
+	a.out, a.errs = &counted{w: a.s.Out, last: now}, &counted{w: a.s.Err, last: now}
 	sess := stream.Session{TTY: a.tty, DetachKeys: a.keys}
 	if a.stdin {
 		sess.In = a.s.In
 	}
 	if a.stdout {
-		sess.Out = a.s.Out
+		sess.Out = a.out
 	}
 	if a.stderr {
-		sess.Err = a.s.Err
+		sess.Err = a.errs
 		if a.tty {
-			sess.Err = a.s.Out
+			sess.Err = a.out
 		}
 	}
 	if !a.stdout && !a.stderr {
@@ -83,24 +89,18 @@ func (a *attachment) copy(ctx context.Context, conn *client.HijackedResponse) er
 	return sess.Copy(ctx, peer{conn})
 }
 
-// exit waits for the container's end.
-func (a *attachment) exit(ctx context.Context, wait client.ContainerWaitResult) error {
-	select {
-	case r := <-wait.Result:
-		if r.StatusCode != 0 {
-			return &session.ExitError{Code: int(r.StatusCode)}
-		}
-		return nil
-	case err := <-wait.Error:
-		// The engine may have been restarted under us: what it says of the container now counts.
-		info, ierr := a.cl.ContainerInspect(ctx, a.id, client.ContainerInspectOptions{})
-		if ierr == nil && info.Container.State != nil && !info.Container.State.Running {
-			if code := info.Container.State.ExitCode; code != 0 {
-				return &session.ExitError{Code: code}
+// exit waits for the container's end. Where the engine went away meanwhile the streams may have gone with it.
+func (a *attachment) exit(ctx context.Context, w *watch) error {
+	for {
+		select {
+		case end := <-w.done:
+			if end.err == nil && w.broke.Load() {
+				a.replay(ctx, w)
 			}
-			return nil
+			return end.result()
+		case <-w.back:
+			a.replay(ctx, w)
 		}
-		return err
 	}
 }
 

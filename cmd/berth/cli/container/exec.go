@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/berthhq/berth/internal/errdefs"
@@ -90,19 +91,31 @@ func runExec(ctx context.Context, s *session.Session, o *execOptions, name strin
 	if errors.Is(err, stream.ErrDetached) {
 		return nil
 	}
-	if err != nil {
+	if err != nil && !broken(err) {
 		return err
 	}
 	return execExit(ctx, cl, made.ID)
 }
 
+// execExit asks for the exit code; an engine that went away meanwhile may come back.
 func execExit(ctx context.Context, cl *client.Client, id string) error {
-	st, err := cl.ExecInspect(ctx, id, client.ExecInspectOptions{})
-	if err != nil {
-		return fmt.Errorf("asking for the exit code: %w", err)
+	for {
+		st, err := overRestart(ctx, awayBound, "the command", func(ctx context.Context) (client.ExecInspectResult, error) {
+			return cl.ExecInspect(ctx, id, client.ExecInspectOptions{})
+		})
+		switch {
+		case err != nil:
+			return fmt.Errorf("asking for the exit code: %w", err)
+		case st.Running: // its streams ended with the engine, or before it
+			select {
+			case <-time.After(100 * time.Millisecond):
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		case st.ExitCode != 0:
+			return &session.ExitError{Code: st.ExitCode}
+		}
+		return nil
 	}
-	if st.ExitCode != 0 {
-		return &session.ExitError{Code: st.ExitCode}
-	}
-	return nil
 }

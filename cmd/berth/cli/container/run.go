@@ -81,7 +81,7 @@ func run(ctx context.Context, s *session.Session, o *runOptions, flags *runflags
 		return err
 	}
 	a := &attachment{s: s, cl: cl, id: id, tty: cfg.Tty, stdin: cfg.AttachStdin, stdout: cfg.AttachStdout, stderr: cfg.AttachStderr,
-		keys: flags.DetachKeys(), sigProxy: flags.SigProxy()}
+		keys: flags.DetachKeys(), sigProxy: flags.SigProxy(), was: neverStarted}
 	err = a.run(ctx, start, spec.Host.AutoRemove)
 	var exit *session.ExitError
 	if err != nil && !errors.As(err, &exit) {

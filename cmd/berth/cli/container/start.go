@@ -45,7 +45,11 @@ func runStart(ctx context.Context, s *session.Session, o *startOptions, names []
 		return err
 	}
 	ct := info.Container
-	a := &attachment{s: s, cl: cl, id: ct.ID, tty: ct.Config.Tty, stdin: o.interactive && ct.Config.OpenStdin, stdout: true, stderr: true, keys: o.detachKeys, sigProxy: true}
+	a := &attachment{s: s, cl: cl, id: ct.ID, tty: ct.Config.Tty, stdin: o.interactive && ct.Config.OpenStdin, stdout: true, stderr: true, keys: o.detachKeys, sigProxy: true,
+		midway: ct.State.Running, was: ct.State.StartedAt}
+	if ct.State.Running {
+		a.was = notStarted
+	}
 	return a.run(ctx, func() error {
 		_, err := cl.ContainerStart(ctx, ct.ID, client.ContainerStartOptions{})
 		return err

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/berthhq/berth/cmd/berth/cli/session"
-	"github.com/moby/moby/client"
+	"github.com/moby/moby/api/types/container"
 	"github.com/spf13/cobra"
 )
 
@@ -16,13 +16,9 @@ func newWait(s *session.Session) *cobra.Command {
 			return err
 		}
 		return s.Each(args, func(n string) (string, error) {
-			w := cl.ContainerWait(c.Context(), n, client.ContainerWaitOptions{})
-			select {
-			case r := <-w.Result:
-				return fmt.Sprint(r.StatusCode), nil
-			case err := <-w.Error:
-				return "", err
-			}
+			w := newWatch(c.Context(), cl, n, notStarted, container.WaitConditionNotRunning)
+			end := <-w.done
+			return fmt.Sprint(end.code), end.err
 		})
 	}
 	return c
