@@ -7,20 +7,27 @@ import (
 	"fmt"
 	"github.com/berthhq/berth/guestagent/engine/detached"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	"github.com/moby/sys/mountinfo"
+	"github.com/moby/sys/user"
 	"golang.org/x/sys/unix"
 )
 
-// mountRoot mounts a root filesystem at path. On failure nothing is mounted.
-func mountRoot(mounts []proto.Mount, path string) error {
+// mountRoot mounts the root filesystem of a container, shifted where it has a mapping. On failure nothing is mounted.
+func mountRoot(in *proto.Start) error {
+	mounts, path := in.Rootfs, in.RootfsPath
+	ids := mapping(in.Spec)
 	if err := os.MkdirAll(path, 0o711); err != nil {
 		return err
 	}
-	err := attach(mounts, path)
-	if err != nil {
+	if err := admit(filepath.Dir(path), ids); err != nil {
+		return err
+	}
+	err := attach(mounts, path, ids)
+	if err != nil && ids.Empty() {
 		err = classic(mounts, path)
 	}
 	if err != nil {
@@ -31,8 +38,14 @@ func mountRoot(mounts []proto.Mount, path string) error {
 }
 
 // attach mounts with the new mount API, which knows no limit for the number of layers.
-func attach(mounts []proto.Mount, path string) error {
-	root, err := detached.Root(mounts)
+func attach(mounts []proto.Mount, path string, ids user.IdentityMapping) error {
+	var root *os.File
+	var err error
+	if ids.Empty() {
+		root, err = detached.Root(mounts)
+	} else {
+		root, err = detached.Shifted(mounts, ids)
+	}
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (*Starter) Supports(*proto.Start) bool { return true }
 // Start starts a container. When it fails nothing of it is left. Errors: *proto.Error where the command or the
 // specification is at fault.
 func (s *Starter) Start(id string, in *proto.Start, stdio [3]*os.File) (*Container, *os.Process, *os.File, error) {
-	if err := mountRoot(in.Rootfs, in.RootfsPath); err != nil {
+	if err := mountRoot(in); err != nil {
 		return nil, nil, nil, fmt.Errorf("container %s: %w", id, err)
 	}
 	c, p, master, err := s.begin(id, in, stdio)
@@ -60,6 +60,11 @@ func (s *Starter) begin(id string, in *proto.Start, stdio [3]*os.File) (*Contain
 	if err != nil {
 		return nil, nil, nil, invalid(err)
 	}
+	done, err := joinOwner(spec)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer done()
 	c, err := s.create(id, spec, in.Systemd)
 	if err != nil {
 		return nil, nil, nil, err
