@@ -49,9 +49,11 @@ func serve(ctx context.Context, o options, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil { // where systemd has started it
-		logger.Warn("systemd could not be told that the engine is ready", "err", err)
-	}
+	go func() {
+		if err := tellReady(ctx, o.layout.Socket(), daemon.SdNotify); err != nil {
+			logger.Warn("systemd could not be told that the engine is ready", "err", err)
+		}
+	}()
 	go trim.Run(ctx, keepHeap)
 	logger.Info("serving", "socket", o.layout.Socket(), "pid", os.Getpid())
 	return e.Serve(ctx, listeners...)
