@@ -40,7 +40,7 @@ func newInstall(s *session.Session) *cobra.Command {
 			return err
 		}
 		fmt.Fprintf(s.Out, "%s is enabled and runs; containers with --restart always come back after a reboot\n", unitName)
-		return addContext(s, ep)
+		return addContext(s, ep, endpoint.Contexts{Dir: s.ConfigDir()})
 	}
 	return c
 }
@@ -166,9 +166,14 @@ func systemctl(ctx context.Context, args ...string) error {
 // contextName is the docker context that leads to the engine.
 const contextName = "berth"
 
+// contextOf is the context that install makes and uninstall takes away.
+func contextOf(ep endpoint.Endpoint) endpoint.Context {
+	return endpoint.Context{Name: contextName, Description: "berth", Host: "unix://" + ep.Layout.Socket()}
+}
+
 // addContext lets docker's command line find the engine: docker --context berth. One of that name stays as it is.
-func addContext(s *session.Session, ep endpoint.Endpoint) error {
-	err := endpoint.Contexts{Dir: s.ConfigDir()}.Create(endpoint.Context{Name: contextName, Description: "berth", Host: "unix://" + ep.Layout.Socket()})
+func addContext(s *session.Session, ep endpoint.Endpoint, store endpoint.Contexts) error {
+	err := store.Create(contextOf(ep))
 	if errdefs.KindOf(err) == errdefs.KindConflict {
 		return nil
 	}

@@ -5,11 +5,13 @@ package system
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/berthhq/berth/internal/endpoint"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/berthhq/berth/internal/paths"
@@ -96,5 +98,36 @@ func TestInstallRefusals(t *testing.T) {
 func TestQuoteUnit(t *testing.T) {
 	if got := quoteUnit(`/opt/a b/100%$x"\e`); got != `"/opt/a b/100%%$$x\"\\e"` {
 		t.Error(got)
+	}
+}
+
+func TestTheContextComesAndGoes(t *testing.T) {
+	ep, store := own(t), endpoint.Contexts{Dir: t.TempDir()}
+	s := session.New(session.Streams{Out: io.Discard}, os.Getenv)
+	for range 2 {
+		if err := addContext(s, ep, store); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c, err := store.Get("berth"); err != nil || c.Host != "unix://"+ep.Layout.Socket() {
+		t.Fatalf("context %+v, %v", c, err)
+	}
+	for range 2 {
+		if err := dropContext(ep, store); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := store.Get("berth"); errdefs.KindOf(err) != errdefs.KindNotFound {
+		t.Errorf("the context is left: %v", err)
+	}
+	theirs := endpoint.Context{Name: "berth", Host: "tcp://far:2376"}
+	if err := store.Create(theirs); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(addContext(s, ep, store), dropContext(ep, store)); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := store.Get("berth"); err != nil || c != theirs {
+		t.Errorf("somebody's own context became %+v, %v", c, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/berthhq/berth/cmd/berth/cli/session"
+	"github.com/berthhq/berth/internal/endpoint"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/spf13/cobra"
 )
@@ -18,7 +19,14 @@ func newUninstall(s *session.Session) *cobra.Command {
 		if os.Geteuid() != 0 {
 			return errdefs.Forbidden("removing the engine's service needs root").WithHint("sudo berth system uninstall")
 		}
+		ep, err := s.Endpoint()
+		if err != nil {
+			return err
+		}
 		if err := machine().uninstall(c.Context()); err != nil {
+			return err
+		}
+		if err := dropContext(ep, endpoint.Contexts{Dir: s.ConfigDir()}); err != nil {
 			return err
 		}
 		fmt.Fprintf(s.Out, "%s is gone; containers go on until the next berth command starts an engine for them\n", unitName)
@@ -41,4 +49,12 @@ func (h host) uninstall(ctx context.Context) error {
 		return errdefs.System("removing %s: %w", h.unitPath(), err)
 	}
 	return h.systemctl(ctx, "daemon-reload")
+}
+
+// dropContext removes the context that install made. One that was changed since is somebody's own and stays.
+func dropContext(ep endpoint.Endpoint, store endpoint.Contexts) error {
+	if c, err := store.Get(contextName); err != nil || c != contextOf(ep) {
+		return nil // there is none of ours
+	}
+	return store.Remove(contextName)
 }
