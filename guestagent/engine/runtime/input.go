@@ -9,6 +9,7 @@ import (
 	"github.com/containerd/containerd/v2/core/mount"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/sys/user"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -21,20 +22,21 @@ type Input struct {
 	Config     *container.Config
 	Host       *container.HostConfig
 	Image      dockerspec.DockerOCIImage
-	Args       []string      // entrypoint and command, resolved; at least one
-	Env        []string      // complete: image, configuration and links, KEY=value, later ones win
-	Rootfs     []mount.Mount // from the image service
-	Mounts     []Mount       // volumes, binds, tmpfs; sorted by destination when they reach the specification
-	Files      []Mount       // hosts, resolv.conf, hostname: bound over unless a mount takes their place
-	Raw        []specs.Mount // further mounts, taken as they are; they win over all others at the same place
-	NetNS      string        // path of the network namespace; empty is the machine's own
-	PidNS      string        // path of another container's namespace; empty as HostConfig says
-	IpcNS      string        // the same; where set, ShmPath is that container's
-	UtsNS      string        // the same
-	ShmPath    string        // directory to bind at /dev/shm; empty makes a private tmpfs of HostConfig.ShmSize
-	CgroupPath string        // below the controllers' roots, such as /berth/ID; with Systemd a scope, see Cgroups.Path
-	Systemd    bool          // systemd makes the cgroup
-	Streams    proto.Streams // what the standard streams are
+	Args       []string             // entrypoint and command, resolved; at least one
+	Env        []string             // complete: image, configuration and links, KEY=value, later ones win
+	Rootfs     []mount.Mount        // from the image service
+	Mounts     []Mount              // volumes, binds, tmpfs; sorted by destination when they reach the specification
+	Files      []Mount              // hosts, resolv.conf, hostname: bound over unless a mount takes their place
+	Raw        []specs.Mount        // further mounts, taken as they are; they win over all others at the same place
+	NetNS      string               // path of the network namespace; empty is the machine's own
+	PidNS      string               // path of another container's namespace; empty as HostConfig says
+	IpcNS      string               // the same; where set, ShmPath is that container's
+	UtsNS      string               // the same
+	ShmPath    string               // directory to bind at /dev/shm; empty makes a private tmpfs of HostConfig.ShmSize
+	IDs        user.IdentityMapping // of its own user namespace, that NetNS belongs to; empty: none
+	CgroupPath string               // below the controllers' roots, such as /berth/ID; with Systemd a scope, see Cgroups.Path
+	Systemd    bool                 // systemd makes the cgroup
+	Streams    proto.Streams        // what the standard streams are
 	Log        proto.Log
 }
 

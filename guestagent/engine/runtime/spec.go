@@ -3,6 +3,7 @@
 package runtime
 
 import (
+	"fmt"
 	"path"
 
 	"github.com/berthhq/berth/internal/errdefs"
@@ -36,7 +37,7 @@ func NewSpec(in Input) (*specs.Spec, error) {
 	}
 	s.Process = p
 	for _, step := range []func(*specs.Spec, Input) error{
-		setMounts, setDevices, setResources, setPaths, setSeccomp, setLabels, setDeviceRequests,
+		setMounts, setMapping, setDevices, setResources, setPaths, setSeccomp, setLabels, setDeviceRequests,
 	} {
 		if err := step(s, in); err != nil {
 			return nil, err
@@ -114,7 +115,7 @@ func sysctls(in Input) map[string]string {
 	out := map[string]string{}
 	if in.NetNS != "" {
 		out["net.ipv4.ip_unprivileged_port_start"] = "0"
-		out["net.ipv4.ping_group_range"] = "0 2147483647"
+		out["net.ipv4.ping_group_range"] = fmt.Sprintf("0 %d", lastGroup(in.IDs))
 	}
 	for k, v := range in.Host.Sysctls {
 		out[k] = v
