@@ -55,7 +55,7 @@ func (m *Manager) build(ctx context.Context, rec *sandboxRecord) error {
 		return err
 	}
 	written := make(chan error, 1)
-	go func() { written <- m.writeFiles(rec.Config.ContainerID, files) }()
+	go func() { written <- m.writeFiles(rec.Config, files) }()
 	if rec.NetNS != "" {
 		err = m.plugAll(rec)
 	}
@@ -168,12 +168,13 @@ func (m *Manager) plugAll(rec *sandboxRecord) error {
 			ports = append(ports, p)
 		}
 	}
-	if len(ports) == 1 && plain(ports[0]) {
+	ids := rec.Config.IDs
+	if ids.Empty() && len(ports) == 1 && plain(ports[0]) {
 		if pr := m.pool.take(); pr != nil {
 			return m.plugPrepared(rec, pr, ports[0])
 		}
 	}
-	return netns.Create(rec.NetNS, func() error {
+	furnish := func() error {
 		n, err := netns.Current(m.host)
 		if err != nil {
 			return err
@@ -188,7 +189,11 @@ func (m *Manager) plugAll(rec *sandboxRecord) error {
 			}
 		}
 		return m.reroute(n, rec)
-	})
+	}
+	if !ids.Empty() {
+		return netns.CreateOwned(rec.NetNS, ids, furnish)
+	}
+	return netns.Create(rec.NetNS, furnish)
 }
 
 // plain says whether a port can be finished from outside of its namespace.

@@ -177,7 +177,7 @@ func (m *Manager) change(ctx context.Context, old, next *sandboxRecord) error {
 	}
 	files, err := m.files(next)
 	if err == nil {
-		err = m.writeFiles(next.Config.ContainerID, files)
+		err = m.writeFiles(next.Config, files)
 	}
 	if err != nil {
 		return err

@@ -42,12 +42,20 @@ func (m *Manager) files(rec *sandboxRecord) (map[string]string, error) {
 }
 
 // writeFiles writes what files gave. They are rewritten in place, because running containers have them mounted.
-func (m *Manager) writeFiles(id string, files map[string]string) error {
+func (m *Manager) writeFiles(cfg SandboxConfig, files map[string]string) error {
+	id := cfg.ContainerID
+	uid, gid := cfg.IDs.RootPair()
 	if err := os.MkdirAll(m.layout.Container(id), 0o710); err != nil {
 		return fmt.Errorf("network files of container %s: %w", id, err)
 	}
 	for path, content := range files {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			return fmt.Errorf("file %s of container %s: %w", filepath.Base(path), id, err)
+		}
+		if cfg.IDs.Empty() {
+			continue
+		}
+		if err := os.Chown(path, uid, gid); err != nil { // the container's root may change them
 			return fmt.Errorf("file %s of container %s: %w", filepath.Base(path), id, err)
 		}
 	}

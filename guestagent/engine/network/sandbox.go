@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	apinet "github.com/moby/moby/api/types/network"
+	"github.com/moby/sys/user"
 )
 
 // SandboxConfig is all that the network needs to know of a container to connect it.
@@ -31,6 +32,9 @@ type SandboxConfig struct {
 	Links                 []Link // legacy links, for the hosts file and for the network's aliases
 	// Quiet keeps the sandbox out of the events: it is no container's.
 	Quiet bool
+	// IDs is the mapping of the container's user namespace, which is made with the network namespace and owns it; empty
+	// for none.
+	IDs user.IdentityMapping `json:",omitzero"`
 	// MacAddress is the legacy container-wide address for Mode's network, or empty.
 	MacAddress string
 }
