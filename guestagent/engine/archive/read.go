@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/sys/user"
 	"golang.org/x/sys/unix"
 )
 
@@ -36,7 +37,7 @@ func (r *Root) Read(name string) (io.ReadCloser, container.PathStat, error) {
 	pr, pw := io.Pipe()
 	go func() {
 		defer unix.Close(fd)
-		w := newWriter(pw)
+		w := newWriter(pw, r.ids)
 		err := w.add(fd, base)
 		if err == nil {
 			err = w.tar.Close()
@@ -49,7 +50,7 @@ func (r *Root) Read(name string) (io.ReadCloser, container.PathStat, error) {
 // Export writes the whole root as tar. Only the root's own file system is read: what is mounted on it (proc, volumes)
 // is left out, as docker does.
 func (r *Root) Export(to io.Writer) error {
-	w := newWriter(to)
+	w := newWriter(to, r.ids)
 	fd, err := r.open(".", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return err
@@ -73,9 +74,12 @@ type writer struct {
 	tar  *tar.Writer
 	seen map[inode]string
 	dev  *uint64 // if set, the only device that is read
+	ids  user.IdentityMapping
 }
 
-func newWriter(w io.Writer) *writer { return &writer{tar: tar.NewWriter(w), seen: map[inode]string{}} }
+func newWriter(w io.Writer, ids user.IdentityMapping) *writer {
+	return &writer{tar: tar.NewWriter(w), seen: map[inode]string{}, ids: ids}
+}
 
 // add writes what an O_PATH descriptor stands for.
 func (w *writer) add(fd int, name string) error {
@@ -104,8 +108,9 @@ func (w *writer) add(fd int, name string) error {
 
 // header describes a file; nil for a socket, which an archive cannot hold.
 func (w *writer) header(fd int, name string, st *unix.Stat_t) (*tar.Header, error) {
+	uid, gid := inContainer(w.ids, int(st.Uid), int(st.Gid))
 	h := &tar.Header{
-		Name: name, Mode: int64(st.Mode & 0o7777), Uid: int(st.Uid), Gid: int(st.Gid),
+		Name: name, Mode: int64(st.Mode & 0o7777), Uid: uid, Gid: gid,
 		ModTime: time.Unix(st.Mtim.Unix()), Format: tar.FormatPAX,
 	}
 	switch st.Mode & unix.S_IFMT {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/moby/sys/user"
 	"golang.org/x/sys/unix"
 )
 
@@ -16,10 +17,11 @@ import (
 type Root struct {
 	dir  *os.File
 	name string
+	ids  user.IdentityMapping
 }
 
 // NewRoot works on the root directory of a container, whose name errors have. The directory stays the caller's, open.
-func NewRoot(dir *os.File, container string) *Root { return &Root{dir, container} }
+func NewRoot(dir *os.File, container string) *Root { return &Root{dir: dir, name: container} }
 
 // open opens a path inside the root.
 func (r *Root) open(name string, flags int) (int, error) {

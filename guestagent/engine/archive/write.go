@@ -141,7 +141,12 @@ func (w *extraction) parent(name string) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(up)
-	if err := unix.Mkdirat(up, path.Base(name), 0o755); err != nil && !errors.Is(err, unix.EEXIST) {
+	err = unix.Mkdirat(up, path.Base(name), 0o755)
+	if err == nil && !w.root.ids.Empty() {
+		uid, gid := w.root.ids.RootPair()
+		err = unix.Fchownat(up, path.Base(name), uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+	}
+	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return -1, err
 	}
 	return unix.Openat(up, path.Base(name), unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
@@ -180,6 +185,10 @@ func (w *extraction) make(parent int, base string, h *tar.Header, content io.Rea
 	uid, gid := h.Uid, h.Gid
 	if o := w.opts.Owner; o != nil {
 		uid, gid = o.UID, o.GID
+	}
+	uid, gid, err := w.root.ids.ToHost(uid, gid)
+	if err != nil {
+		return errdefs.Invalid("%s: %w", h.Name, err)
 	}
 	mode := uint32(h.Mode & 0o7777)
 	switch h.Typeflag {
