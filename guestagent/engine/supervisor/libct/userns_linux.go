@@ -3,6 +3,7 @@
 package libct
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -56,10 +57,29 @@ func joinOwner(spec *specs.Spec) (done func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("user namespace of %s: %w", net.Name(), err)
 	}
+	if err := foreign(owner); err != nil {
+		unix.Close(owner)
+		return nil, invalid(fmt.Errorf("network namespace %s: %w", net.Name(), err))
+	}
 	linux := *spec.Linux
 	linux.Namespaces = slices.Clone(linux.Namespaces)
 	linux.Namespaces[own].Path = fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), owner)
 	linux.UIDMappings, linux.GIDMappings = nil, nil // the namespace has them
 	spec.Linux = &linux
 	return func() { unix.Close(owner) }, nil
+}
+
+// foreign refuses our own user namespace: who joined it would be the machine's root.
+func foreign(owner int) error {
+	var own, its unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/user", &own); err != nil {
+		return err
+	}
+	if err := unix.Fstat(owner, &its); err != nil {
+		return err
+	}
+	if own.Dev == its.Dev && own.Ino == its.Ino {
+		return errors.New("it belongs to no user namespace of a container")
+	}
+	return nil
 }

@@ -231,3 +231,31 @@ func TestMappedContainer(t *testing.T) {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }
+
+func TestMappedContainerIsNeverTheMachinesRoot(t *testing.T) {
+	base := mappedBase(t)
+	s, err := New(base+"/state", base+"/rootfs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := base + "/netns" // of the machine's user namespace
+	if err := netns.Create(key, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer netns.Delete(key)
+	stdio, all := outputs(t)
+	c, p, _, err := s.Start("x", mappedStart(base, key, "/bin/id"), stdio)
+	if err == nil {
+		p.Wait()
+		c.Destroy()
+		t.Errorf("it was started: %s", all())
+		return
+	}
+	all()
+	if !strings.Contains(err.Error(), "belongs to no user namespace of a container") {
+		t.Errorf("error %v", err)
+	}
+	if left, err := os.ReadDir(base + "/rootfs"); err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
