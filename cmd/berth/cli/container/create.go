@@ -12,6 +12,7 @@ import (
 	"github.com/berthhq/berth/internal/errdefs"
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
 	"github.com/moby/moby/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
@@ -48,6 +49,9 @@ func create(ctx context.Context, s *session.Session, flags *runflags.Flags, spec
 	cl, err := s.Client()
 	if err != nil {
 		return "", err
+	}
+	if _, err := reference.ParseAnyReference(spec.Config.Image); err != nil {
+		return "", errdefs.Invalid("%w: %q", err, spec.Config.Image)
 	}
 	platform, err := platformOf(flags.Platform)
 	if err != nil {
