@@ -15,6 +15,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	apinet "github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/api/types/volume"
+	"github.com/moby/sys/user"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -76,6 +77,7 @@ type Defaults struct {
 	CgroupNS     container.CgroupnsMode
 	StopTimeout  int // seconds; 0 is docker's 10
 	DockerSocket string
+	IDs          user.IdentityMapping // of the user namespaces of containers; empty: the machine's
 }
 
 // Deps is all that a Service works with.

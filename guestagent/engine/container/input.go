@@ -15,6 +15,7 @@ import (
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
 	apimount "github.com/moby/moby/api/types/mount"
+	"github.com/moby/sys/user"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,6 +30,7 @@ func (s *Service) input(ctx context.Context, r *Record, sb *network.Sandbox, env
 		Config: r.Config, Host: r.Host, Image: r.Image.Config,
 		Args:       append([]string{r.Path}, r.Args...),
 		Env:        slices.Concat(env, r.Config.Env),
+		IDs:        s.mapping(r.Host),
 		CgroupPath: s.Defaults.Cgroups.Path(r.Host.CgroupParent, r.ID), Systemd: s.Defaults.Cgroups.Systemd(),
 		Streams: proto.Streams{
 			Terminal: r.Config.Tty, Stdin: r.Config.OpenStdin, StdinOnce: r.Config.StdinOnce,
@@ -142,6 +144,10 @@ func (s *Service) joinNamespaces(in *runtime.Input, r *Record) error {
 		if err != nil {
 			return err
 		}
+		if j.ns != "net" && !in.IDs.Empty() && refOf(string(r.Host.NetworkMode)) != j.ref {
+			// The kernel lets it mount /proc and the queues of its own user namespace only, which is its network's.
+			return errdefs.Invalid("cannot share the %s namespace of container %s when user namespaces are enabled, unless its network is shared too", strings.ToUpper(j.ns), t.ID)
+		}
 		*j.to = fmt.Sprintf("/proc/%d/ns/%s", t.State.Pid, j.ns)
 		if j.ns == "net" { // who shares a network answers to its name
 			in.Hostname, in.Domainname = t.Config.Hostname, t.Config.Domainname
@@ -155,7 +161,7 @@ func (s *Service) joinNamespaces(in *runtime.Input, r *Record) error {
 	}
 	if r.Host.IpcMode.IsShareable() {
 		in.ShmPath = s.Layout.Shm(r.ID)
-		return makeShm(in.ShmPath, r.Host.ShmSize)
+		return makeShm(in.ShmPath, r.Host.ShmSize, in.IDs)
 	}
 	return nil
 }
@@ -185,12 +191,16 @@ func (s *Service) target(ref, ns string) (Record, error) {
 }
 
 // makeShm mounts the shared memory that other containers can share.
-func makeShm(dir string, size int64) error {
+func makeShm(dir string, size int64, ids user.IdentityMapping) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return errdefs.System("making shared memory: %w", err)
 	}
 	unix.Unmount(dir, unix.MNT_DETACH) // of an earlier start that was cut short
 	opts := fmt.Sprintf("mode=1777,size=%d", size)
+	if !ids.Empty() {
+		uid, gid := ids.RootPair()
+		opts += fmt.Sprintf(",uid=%d,gid=%d", uid, gid)
+	}
 	if err := unix.Mount("shm", dir, "tmpfs", unix.MS_NOEXEC|unix.MS_NOSUID|unix.MS_NODEV, opts); err != nil {
 		return errdefs.System("mounting shared memory: %w", err)
 	}

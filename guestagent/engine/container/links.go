@@ -129,5 +129,6 @@ func (s *Service) sandboxConfig(_ context.Context, r *Record, links []network.Li
 		DNSSearch:    r.Host.DNSSearch,
 		DNSOptions:   r.Host.DNSOptions,
 		Links:        links,
+		IDs:          s.mapping(r.Host),
 	}
 }

@@ -31,6 +31,9 @@ func (s *Service) checkModes(c *container.Config, h *container.HostConfig, n *ne
 	case h.Cgroup != "" && !h.Cgroup.Valid():
 		return errdefs.Invalid("invalid cgroup spec: %s", h.Cgroup)
 	}
+	if err := s.checkMapped(h); err != nil {
+		return err
+	}
 	if err := checkSharedNetwork(c, h); err != nil {
 		return err
 	}

@@ -101,13 +101,18 @@ func (s *Service) volumeRequest(r *Record, m *Mount) *volume.CreateRequest {
 	return req
 }
 
-// imageRoot opens the container's file system as it stands, mounted nowhere.
+// imageRoot opens the container's file system as it stands, with the machine's ids of its users, mounted nowhere.
 func (s *Service) imageRoot(ctx context.Context, r *Record) (*os.File, error) {
 	mounts, err := s.Images.Mounts(ctx, r.Image, r.ID, s.Layout.Container(r.ID))
 	if err != nil {
 		return nil, err
 	}
-	root, err := detached.Root(detach(mounts))
+	var root *os.File
+	if ids := s.mapping(r.Host); ids.Empty() {
+		root, err = detached.Root(detach(mounts))
+	} else {
+		root, err = detached.Shifted(detach(mounts), ids)
+	}
 	if err != nil {
 		return nil, errdefs.System("mounting the root of container %s: %w", r.Name, err)
 	}
