@@ -135,7 +135,7 @@ func (s *Service) signal(ctx context.Context, r *Record, sig syscall.Signal) err
 
 func parseSignal(s string) (syscall.Signal, error) {
 	sig, err := signal.ParseSignal(s)
-	if err != nil {
+	if err != nil || sig < 0 || sig > 64 { // the kernel's last
 		return 0, errdefs.Invalid("invalid signal: %s", s)
 	}
 	return sig, nil
