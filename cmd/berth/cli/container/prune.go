@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/berthhq/berth/cmd/berth/cli/session"
+	"github.com/docker/cli/opts"
 	"github.com/docker/go-units"
 	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 
 func newPrune(s *session.Session) *cobra.Command {
 	var force bool
+	filter := opts.NewFilterOpt()
 	c := &cobra.Command{Use: "prune [OPTIONS]", Short: "Remove all stopped containers", Args: cobra.NoArgs}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if !force && !s.Confirm("WARNING! This will remove all stopped containers.\nAre you sure you want to continue?") {
@@ -21,7 +23,7 @@ func newPrune(s *session.Session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		r, err := cl.ContainerPrune(c.Context(), client.ContainerPruneOptions{})
+		r, err := cl.ContainerPrune(c.Context(), client.ContainerPruneOptions{Filters: filter.Value()})
 		if err != nil {
 			return err
 		}
@@ -32,5 +34,6 @@ func newPrune(s *session.Session) *cobra.Command {
 		return nil
 	}
 	c.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
+	c.Flags().Var(&filter, "filter", "Provide filter values (e.g. \"until=24h\")")
 	return c
 }

@@ -5,12 +5,14 @@ import (
 	"strings"
 
 	"github.com/berthhq/berth/cmd/berth/cli/session"
+	"github.com/docker/cli/opts"
 	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
 )
 
 func newPrune(s *session.Session) *cobra.Command {
 	var force bool
+	filter := opts.NewFilterOpt()
 	c := &cobra.Command{Use: "prune [OPTIONS]", Short: "Remove all unused networks", Args: cobra.NoArgs}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if !force && !s.Confirm("WARNING! This will remove all custom networks not used by at least one container.\nAre you sure you want to continue?") {
@@ -20,7 +22,7 @@ func newPrune(s *session.Session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		r, err := cl.NetworkPrune(c.Context(), client.NetworkPruneOptions{})
+		r, err := cl.NetworkPrune(c.Context(), client.NetworkPruneOptions{Filters: filter.Value()})
 		if err != nil {
 			return err
 		}
@@ -30,5 +32,6 @@ func newPrune(s *session.Session) *cobra.Command {
 		return nil
 	}
 	c.Flags().BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
+	c.Flags().Var(&filter, "filter", "Provide filter values (e.g. \"until=24h\")")
 	return c
 }

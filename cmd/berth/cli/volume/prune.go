@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/berthhq/berth/cmd/berth/cli/session"
+	"github.com/docker/cli/opts"
 	"github.com/docker/go-units"
 	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 
 func newPrune(s *session.Session) *cobra.Command {
 	var force, all bool
+	filter := opts.NewFilterOpt()
 	c := &cobra.Command{Use: "prune [OPTIONS]", Short: "Remove unused local volumes", Args: cobra.NoArgs}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		what := "anonymous local volumes"
@@ -25,7 +27,7 @@ func newPrune(s *session.Session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		r, err := cl.VolumePrune(c.Context(), client.VolumePruneOptions{All: all})
+		r, err := cl.VolumePrune(c.Context(), client.VolumePruneOptions{Filters: filter.Value(), All: all})
 		if err != nil {
 			return err
 		}
@@ -38,5 +40,6 @@ func newPrune(s *session.Session) *cobra.Command {
 	f := c.Flags()
 	f.BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
 	f.BoolVarP(&all, "all", "a", false, "Remove all unused volumes, not just anonymous ones")
+	c.Flags().Var(&filter, "filter", "Provide filter values (e.g. \"until=24h\")")
 	return c
 }
