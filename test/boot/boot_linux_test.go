@@ -86,7 +86,9 @@ func furnish(t *testing.T, root string) {
 	}
 	run(t, root, "sh", "-c", `echo "/dev/vda / ext4 defaults 0 1" > etc/fstab; echo uninitialized > etc/machine-id
 		mkdir -p etc/systemd/system/multi-user.target.wants
-		ln -s /etc/systemd/system/story.service etc/systemd/system/multi-user.target.wants/`)
+		ln -s /etc/systemd/system/story.service etc/systemd/system/multi-user.target.wants/
+		ln -s /dev/null etc/systemd/system/serial-getty@ttyS0.service
+		ln -s /dev/null etc/systemd/system/systemd-networkd-wait-online.service`) // there is no network to wait for
 }
 
 func build(t *testing.T, bin string) {
@@ -119,7 +121,7 @@ func boot(t *testing.T, root, disk string) string {
 	// One processor, and no cmpxchg16b in the kernel: QEMU 7.2 emulates neither reliably.
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "1024",
 		"-nographic", "-nodefaults", "-serial", "stdio", "-kernel", one("vmlinuz-*"), "-initrd", one("initrd.img-*"),
-		"-append", "root=/dev/vda rw console=ttyS0 panic=-1 quiet cryptomgr.notests clearcpuid=cx16 systemd.unified_cgroup_hierarchy=1",
+		"-append", "root=/dev/vda rw console=ttyS0 panic=-1 systemd.show_status=1 cryptomgr.notests clearcpuid=cx16 systemd.unified_cgroup_hierarchy=1",
 		"-drive", "if=virtio,format=raw,file="+disk)
 	var told bytes.Buffer
 	cmd.Stdout = io.MultiWriter(&told, t.Output())
