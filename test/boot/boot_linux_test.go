@@ -118,10 +118,10 @@ func boot(t *testing.T, root, disk string) string {
 		}
 		return found[0]
 	}
-	// One processor, and no cmpxchg16b in the kernel: QEMU 7.2 emulates neither reliably.
+	// No AppArmor: the system lacks apparmor_parser. One processor, and no cmpxchg16b in the kernel: QEMU 7.2 emulates neither reliably.
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-m", "1024",
 		"-nographic", "-nodefaults", "-serial", "stdio", "-kernel", one("vmlinuz-*"), "-initrd", one("initrd.img-*"),
-		"-append", "root=/dev/vda rw console=ttyS0 panic=-1 systemd.show_status=1 cryptomgr.notests clearcpuid=cx16 systemd.unified_cgroup_hierarchy=1",
+		"-append", "root=/dev/vda rw console=ttyS0 panic=-1 apparmor=0 cryptomgr.notests clearcpuid=cx16 systemd.unified_cgroup_hierarchy=1",
 		"-drive", "if=virtio,format=raw,file="+disk)
 	var told bytes.Buffer
 	cmd.Stdout = io.MultiWriter(&told, t.Output())
