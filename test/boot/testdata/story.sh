@@ -1,5 +1,4 @@
 # Runs in the machine, once a boot. Lines that begin with BOOT are read by the test.
-set -x
 export HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 say() { echo "BOOT $*"; }
 end() { say "$1"; sync; systemctl --no-block "$2"; exit 0; }
