@@ -7,6 +7,8 @@ INFO     := github.com/berthhq/berth/internal/buildinfo
 LDFLAGS  := -s -w -X $(INFO).version=$(VERSION) -X $(INFO).commit=$(COMMIT)
 CGOTAGS  := netgo osusergo seccomp
 PLAIN    := berth berth-engine berth-netd berth-init
+# Programs that are modules of their own, and which program of docker each is, name:module.
+FOREIGN  := compose:github.com/docker/compose/v5 buildx:github.com/docker/buildx
 PLATFORMS := linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
 
@@ -25,6 +27,19 @@ build: ## all programs, into ./bin
 	done
 	@echo "building berth-supervisor"
 	@CGO_ENABLED=1 $(GO) build -trimpath -tags '$(CGOTAGS)' -ldflags '$(LDFLAGS) -extldflags -static' -o $(BIN)/berth-supervisor ./cmd/berth-supervisor
+	@$(MAKE) --no-print-directory foreign
+
+# They lie in cli-plugins too, under the names that docker's command line looks for.
+.PHONY: foreign
+foreign:
+	@mkdir -p $(BIN)/cli-plugins
+	@for p in $(FOREIGN); do \
+		name=$${p%%:*}; module=$${p#*:}; echo "building berth-$$name"; \
+		version=$$(cd cmd/berth-$$name && $(GO) list -m -f '{{.Version}}' $$module) || exit 1; \
+		(cd cmd/berth-$$name && CGO_ENABLED=0 $(GO) build -trimpath \
+			-ldflags "-s -w -X main.version=$$version -X $$module/internal.Version=$$version -X $$module/version.Version=$$version" -o $(CURDIR)/$(BIN)/berth-$$name .) || exit 1; \
+		ln -sf ../berth-$$name $(BIN)/cli-plugins/docker-$$name; \
+	done
 
 .PHONY: demo
 demo: ## build, start an engine, run a container with a published port, fetch its page, clean up
@@ -53,6 +68,7 @@ cross: ## vet and build for every platform without cgo, and for Linux with it
 		GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) vet ./... || exit 1; \
 		GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./... || exit 1; \
 	done
+	@for p in $(FOREIGN); do (cd cmd/berth-$${p%%:*} && $(GO) vet .) || exit 1; done
 	@echo "checking linux with cgo"
 	@CGO_ENABLED=1 $(GO) build -tags '$(CGOTAGS)' -o /dev/null ./...
 	@if command -v aarch64-linux-gnu-gcc >/dev/null && ls /usr/lib/aarch64-linux-gnu/pkgconfig/libseccomp.pc >/dev/null 2>&1; then \

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/berthhq/berth/cmd/berth/cli/companion"
 	"github.com/berthhq/berth/cmd/berth/cli/container"
 	"github.com/berthhq/berth/cmd/berth/cli/contexts"
 	"github.com/berthhq/berth/cmd/berth/cli/image"
@@ -67,7 +68,10 @@ func newRoot(s *session.Session) *cobra.Command {
 	root.AddCommand(container.Verbs(s)...)
 	root.AddCommand(image.Verbs(s)...)
 	root.AddCommand(system.Verbs(s)...)
-	root.AddCommand(container.Group(s), image.Group(s), network.Group(s), volume.Group(s), contexts.Group(s), system.Group(s))
+	root.AddCommand(companion.Verbs(s)...)
+	images := image.Group(s)
+	images.AddCommand(companion.Build(s))
+	root.AddCommand(container.Group(s), images, network.Group(s), volume.Group(s), contexts.Group(s), system.Group(s))
 	nameArgs(root)
 	return root
 }

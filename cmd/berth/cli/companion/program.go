@@ -1,0 +1,94 @@
+package companion
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/berthhq/berth/cmd/berth/cli/session"
+	"github.com/berthhq/berth/internal/endpoint"
+	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/berthhq/berth/internal/paths"
+)
+
+// dirs are where packages install a companion that is not beside berth. PATH is not searched.
+var dirs = []string{"/usr/local/libexec/berth", "/usr/libexec/berth"}
+
+// find is the path of a companion.
+func find(name string) (string, error) {
+	file := name
+	if runtime.GOOS == "windows" {
+		file += ".exe"
+	}
+	places := dirs
+	if self, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(self); err == nil {
+			self = real
+		}
+		places = slices.Concat([]string{filepath.Dir(self)}, dirs)
+	}
+	for _, dir := range places {
+		path := filepath.Join(dir, file)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path, nil
+		}
+	}
+	return "", errdefs.Unavailable("%s, which carries this command out, is not here", name).
+		WithHint("Install it beside berth.")
+}
+
+// environment is what tells a docker client which engine was chosen: an address or the name of a context, never both.
+func environment(base []string, ep endpoint.Endpoint, configDir string) []string {
+	env := slices.DeleteFunc(slices.Clone(base), func(kv string) bool {
+		for _, name := range []string{paths.EnvDockerHost, endpoint.EnvContext, "DOCKER_CONFIG"} {
+			if len(kv) > len(name) && kv[:len(name)] == name && kv[len(name)] == '=' {
+				return true
+			}
+		}
+		return false
+	})
+	env = append(env, "DOCKER_CONFIG="+configDir)
+	if ep.Context != endpoint.DefaultContext {
+		return append(env, endpoint.EnvContext+"="+ep.Context)
+	}
+	return append(env, paths.EnvDockerHost+"="+ep.Host)
+}
+
+// run carries a verb out with the companion's program. The engine is started first where the verb speaks to it.
+func run(ctx context.Context, s *session.Session, program string, args []string) error {
+	path, err := find(program)
+	if err != nil {
+		return err
+	}
+	ep, err := s.Endpoint()
+	if err != nil {
+		return err
+	}
+	if ep.IsOwn() && asksEngine(args) {
+		if err := start(ctx, ep, s.Err); err != nil {
+			return err
+		}
+	}
+	return replace(path, append([]string{program}, args...), environment(os.Environ(), ep, s.ConfigDir()), s)
+}
+
+// start makes sure that berth's own engine runs: companions cannot start it.
+func start(ctx context.Context, ep endpoint.Endpoint, notice io.Writer) error {
+	var conn net.Conn
+	conn, err := (&endpoint.Dialer{Endpoint: ep, Notice: notice}).Dial(ctx)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// asksEngine is false for what a companion answers by itself.
+func asksEngine(args []string) bool {
+	return len(args) > 0 && !slices.ContainsFunc(args, func(a string) bool {
+		return slices.Contains([]string{"-h", "--help", "help", "version", "config"}, a)
+	})
+}

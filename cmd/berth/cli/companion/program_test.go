@@ -1,0 +1,63 @@
+package companion
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/berthhq/berth/internal/endpoint"
+	"github.com/spf13/cobra"
+)
+
+func TestEnvironmentNamesOneEngine(t *testing.T) {
+	base := []string{"PATH=/bin", "DOCKER_HOST=tcp://other:1", "DOCKER_CONTEXT=other", "DOCKER_CONFIG=/other", "DOCKER_HOSTING=kept"}
+	for _, c := range []struct {
+		name string
+		ep   endpoint.Endpoint
+		want string
+		not  string
+	}{
+		{"an address", endpoint.Endpoint{Host: "unix:///run/e.sock", Context: endpoint.DefaultContext}, "DOCKER_HOST=unix:///run/e.sock", "DOCKER_CONTEXT="},
+		{"a context", endpoint.Endpoint{Host: "tcp://10.0.0.1:2376", Context: "far"}, "DOCKER_CONTEXT=far", "DOCKER_HOST="},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			env := environment(base, c.ep, "/home/me/.docker")
+			for _, want := range []string{c.want, "DOCKER_CONFIG=/home/me/.docker", "PATH=/bin", "DOCKER_HOSTING=kept"} {
+				if !slices.Contains(env, want) {
+					t.Errorf("%s is missing in %v", want, env)
+				}
+			}
+			for _, kv := range env {
+				if strings.HasPrefix(kv, c.not) {
+					t.Errorf("%s is there, and would name another engine", kv)
+				}
+			}
+		})
+	}
+	if base[1] != "DOCKER_HOST=tcp://other:1" {
+		t.Error("the environment given was changed")
+	}
+}
+
+func TestOnlyWhatAsksTheEngineStartsIt(t *testing.T) {
+	for line, want := range map[string]bool{
+		"up -d": true, "-f x.yml ps": true, "build .": true,
+		"": false, "--help": false, "up --help": false, "version": false, "-f x.yml config": false,
+	} {
+		if got := asksEngine(strings.Fields(line)); got != want {
+			t.Errorf("asksEngine(%q) = %v", line, got)
+		}
+	}
+}
+
+func TestProposals(t *testing.T) {
+	got, directive := proposals("up\tCreate\nunpause\tGo on\n:4\n")
+	if !slices.Equal(got, []string{"up\tCreate", "unpause\tGo on"}) || directive != cobra.ShellCompDirectiveNoFileComp {
+		t.Errorf("proposals = %q, %v", got, directive)
+	}
+	for _, bad := range []string{"", "up\n", "up\n4\n", "panic: x"} {
+		if got, directive := proposals(bad); got != nil || directive != cobra.ShellCompDirectiveError {
+			t.Errorf("proposals(%q) = %q, %v", bad, got, directive)
+		}
+	}
+}
