@@ -22,6 +22,7 @@ import (
 	"github.com/moby/buildkit/util/grpcerrors"
 	"github.com/moby/buildkit/util/stack"
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel"
 	"google.golang.org/grpc/codes"
 
 	_ "github.com/docker/buildx/driver/docker"
@@ -32,6 +33,7 @@ import (
 )
 
 func main() {
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) // that nobody collects traces is no news to a person
 	stack.SetVersionInfo(version.Version, version.Revision) // set by the Makefile from go.mod
 	cli, err := command.NewDockerCli()
 	if err != nil {
