@@ -3,7 +3,9 @@
 package engine
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 
@@ -35,7 +37,7 @@ func (b queryBackend) ContainerTop(ctx context.Context, name, psArgs string) (ap
 	return b.e.containers.ContainerTop(ctx, name, psArgs)
 }
 
-func (b queryBackend) ContainerLogs(ctx context.Context, name string, o api.LogOptions) (bool, func(context.Context, io.Writer, io.Writer) error, error) {
+func (b queryBackend) ContainerLogs(ctx context.Context, name string, o api.LogOptions) (bool, api.LogStream, error) {
 	cfg, tty, done, err := b.e.containers.Log(ctx, name)
 	if err != nil {
 		return false, nil, err
@@ -44,7 +46,8 @@ func (b queryBackend) ContainerLogs(ctx context.Context, name string, o api.LogO
 		Stdout: o.Stdout, Stderr: o.Stderr, Follow: o.Follow, Timestamps: o.Timestamps, Details: o.Details,
 		Since: o.Since, Until: o.Until, Tail: o.Tail, Done: done,
 	}
-	return tty, func(ctx context.Context, stdout, stderr io.Writer) error {
+	return tty, func(ctx context.Context, stdout, stderr io.Writer, settled func()) error {
+		opts.Settled = settled
 		return logs.Stream(ctx, cfg, opts, stdout, stderr)
 	}, nil
 }
@@ -68,17 +71,22 @@ func (b streamBackend) ContainerAttach(ctx context.Context, name string, o api.A
 	return b.e.containers.ContainerAttach(ctx, name, container.AttachOptions(o), hijacker(hijack), b.replay)
 }
 
+// replayBuffer is how much of a log goes to a client that attaches at once, in bytes.
+const replayBuffer = 32 << 10
+
 // replay writes a container's log to a client that attaches.
 func (b streamBackend) replay(ctx context.Context, id string, tty, stdout, stderr bool, to net.Conn) error {
 	cfg, _, _, err := b.e.containers.Log(ctx, id)
 	if err != nil {
 		return nil // a driver that keeps nothing has nothing to replay
 	}
-	var out, errs io.Writer = to, to
+	buf := bufio.NewWriterSize(to, replayBuffer)
+	var out, errs io.Writer = buf, buf
 	if !tty {
-		out, errs = logs.Frame(to, logs.StdoutFrame), logs.Frame(to, logs.StderrFrame)
+		out, errs = logs.Frame(buf, logs.StdoutFrame), logs.Frame(buf, logs.StderrFrame)
 	}
-	return logs.Stream(ctx, cfg, logs.Options{Stdout: stdout, Stderr: stderr, Tail: -1}, out, errs)
+	err = logs.Stream(ctx, cfg, logs.Options{Stdout: stdout, Stderr: stderr, Tail: -1}, out, errs)
+	return errors.Join(err, buf.Flush())
 }
 
 func (b streamBackend) ContainerResize(ctx context.Context, name string, height, width uint16) error {

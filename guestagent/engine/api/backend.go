@@ -50,8 +50,8 @@ type ContainerQuery interface {
 	ContainerList(ctx context.Context, o ContainerListOptions) ([]container.Summary, error)
 	ContainerInspect(ctx context.Context, name string, size bool) (*container.InspectResponse, error)
 	ContainerTop(ctx context.Context, name, psArgs string) (container.TopResponse, error)
-	// ContainerLogs writes entries to w as they are read; the writer frames them. tty says which framing applies.
-	ContainerLogs(ctx context.Context, name string, o LogOptions) (tty bool, stream func(ctx context.Context, stdout, stderr io.Writer) error, err error)
+	// ContainerLogs gives a function that writes entries as they are read; tty says which framing applies.
+	ContainerLogs(ctx context.Context, name string, o LogOptions) (tty bool, stream LogStream, err error)
 	// ContainerStats takes one sample at once; the handler asks again a second later and pairs them (PreRead, PreCPUStats).
 	// A container that does not run gives its ID and name only. oneShot is always true.
 	ContainerStats(ctx context.Context, name string, oneShot bool) (container.StatsResponse, error)
@@ -72,6 +72,10 @@ type LogOptions struct {
 	Since, Until                                time.Time
 	Tail                                        int
 }
+
+// LogStream writes entries to the writer of their stream. It calls settled when all that is there is written and it is
+// about to wait for more.
+type LogStream func(ctx context.Context, stdout, stderr io.Writer, settled func()) error
 
 // StreamBackend is attaching, and processes exec'd in containers.
 type StreamBackend interface {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"strconv"
@@ -26,12 +27,21 @@ func (s *Server) containerLogs(c *call) error {
 		return err
 	}
 	c.sendHead(streamType(!tty, c.version))
-	stdout, stderr := framed(&flushWriter{w: c.w}, !tty)
-	if err := stream(c.ctx(), stdout, stderr); err != nil && c.ctx().Err() == nil {
+	out := bufio.NewWriterSize(c.w, logBuffer)
+	settled := func() {
+		_ = out.Flush() // the client may be gone: the request's context tells
+		c.w.Flush()
+	}
+	stdout, stderr := framed(out, !tty)
+	if err := stream(c.ctx(), stdout, stderr, settled); err != nil && c.ctx().Err() == nil {
 		_, _ = fmt.Fprintf(stderr, "Error grabbing logs: %v\n", err) // dockerd's way; the head is long gone
 	}
+	settled()
 	return nil
 }
+
+// logBuffer is how much of a log goes out at once, in bytes: a write for every line takes longer than reading it.
+const logBuffer = 32 << 10
 
 // tail reads the number of lines; "all" and what is no number mean everything, as in dockerd.
 func tail(s string) int {

@@ -51,7 +51,7 @@ type fake struct {
 
 	during   func(context.Context) error // while a container is created
 	wait     func(context.Context) (container.WaitResponse, error)
-	logs     func(ctx context.Context, stdout, stderr io.Writer) error
+	logs     LogStream
 	tty      bool
 	attach   func(ctx context.Context, hijack func(bool) Hijack) error
 	progress func(ctx context.Context, w io.Writer) error
@@ -146,7 +146,7 @@ func (f *fake) ContainerInspect(_ context.Context, name string, size bool) (*con
 func (f *fake) ContainerTop(_ context.Context, name, args string) (container.TopResponse, error) {
 	return container.TopResponse{Titles: []string{"PID"}, Processes: [][]string{{"1"}}}, f.note("ContainerTop", name, args)
 }
-func (f *fake) ContainerLogs(_ context.Context, name string, o LogOptions) (bool, func(context.Context, io.Writer, io.Writer) error, error) {
+func (f *fake) ContainerLogs(_ context.Context, name string, o LogOptions) (bool, LogStream, error) {
 	return f.tty, f.logs, f.note("ContainerLogs", name, o.Stdout, o.Stderr, o.Follow, o.Timestamps, o.Details, o.Tail, unix(o.Since), unix(o.Until))
 }
 func (f *fake) ContainerStats(context.Context, string, bool) (container.StatsResponse, error) {

@@ -65,7 +65,7 @@ func TestServeReportsABrokenListener(t *testing.T) {
 // A handler that panics is one failed request, not the end of the engine.
 func TestPanics(t *testing.T) {
 	f := &fake{
-		logs:     func(context.Context, io.Writer, io.Writer) error { panic("boom") },
+		logs:     func(context.Context, io.Writer, io.Writer, func()) error { panic("boom") },
 		progress: func(context.Context, io.Writer) error { panic("boom") },
 	}
 	path := listen(t, f)

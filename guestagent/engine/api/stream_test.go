@@ -128,7 +128,7 @@ func TestErrorInTheMiddleOfAnArchive(t *testing.T) {
 }
 
 func TestLogs(t *testing.T) {
-	say := func(_ context.Context, stdout, stderr io.Writer) error {
+	say := func(_ context.Context, stdout, stderr io.Writer, _ func()) error {
 		_, err := io.WriteString(stdout, "out\n")
 		_, err2 := io.WriteString(stderr, "err\n")
 		return errors.Join(err, err2)
@@ -158,8 +158,28 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// Lines go out together, but none is kept back while more is waited for.
+func TestFollowedLogsGoOutBeforeTheWait(t *testing.T) {
+	more := make(chan struct{})
+	_, r := get(t, &fake{tty: true, logs: func(_ context.Context, stdout, _ io.Writer, settled func()) error {
+		_, err := io.WriteString(stdout, "first\n")
+		settled()
+		<-more
+		_, err2 := io.WriteString(stdout, "second\n")
+		return errors.Join(err, err2)
+	}}, "GET", "/containers/web/logs?stdout=1&follow=1")
+	first := make([]byte, len("first\n"))
+	if _, err := io.ReadFull(r, first); err != nil || string(first) != "first\n" {
+		t.Fatalf("before the wait came %q, %v", first, err)
+	}
+	close(more)
+	if rest, err := io.ReadAll(r); err != nil || string(rest) != "second\n" {
+		t.Errorf("after it came %q, %v", rest, err)
+	}
+}
+
 func TestLogOptions(t *testing.T) {
-	quiet := func(context.Context, io.Writer, io.Writer) error { return nil }
+	quiet := func(context.Context, io.Writer, io.Writer, func()) error { return nil }
 	for target, want := range map[string]string{
 		"?stdout=1&stderr=true&follow=1&timestamps=yes&details=1&tail=10&since=5.25&until=7": "ContainerLogs web true true true true true 10 5.250000000 7.000000000",
 		"?stdout=1&stderr=0&follow=false&tail=all&since=0":                                   "ContainerLogs web true false false false false -1 - -",
@@ -177,7 +197,7 @@ func TestLogOptions(t *testing.T) {
 // Someone who follows silent logs must have the head at once, and a failing reader is told of in the stream.
 func TestLogsHeadComesFirstAndErrorsFollow(t *testing.T) {
 	more := make(chan struct{})
-	_, r := get(t, &fake{tty: true, logs: func(context.Context, io.Writer, io.Writer) error {
+	_, r := get(t, &fake{tty: true, logs: func(context.Context, io.Writer, io.Writer, func()) error {
 		<-more
 		return errors.New("file is gone")
 	}}, "GET", "/containers/web/logs?stdout=1&follow=1")

@@ -21,6 +21,7 @@ type Options struct {
 	Since, Until   time.Time
 	Tail           int             // less than 0 is all
 	Done           <-chan struct{} // closed when the container writes no more
+	Settled        func()          // if not nil, called before more is waited for
 }
 
 // timeFormat is docker's: fixed width, nine digits.
@@ -28,7 +29,7 @@ const timeFormat = "2006-01-02T15:04:05.000000000Z07:00"
 
 // Stream writes the entries of a log to the writer of their stream.
 func Stream(ctx context.Context, cfg logfile.Config, o Options, stdout, stderr io.Writer) error {
-	read := logfile.ReadOptions{Since: o.Since, Until: o.Until, Tail: o.Tail, Follow: o.Follow, Done: o.Done}
+	read := logfile.ReadOptions{Since: o.Since, Until: o.Until, Tail: o.Tail, Follow: o.Follow, Done: o.Done, Settled: o.Settled}
 	var line []byte
 	return logfile.Read(ctx, cfg, read, func(e logfile.Entry) error {
 		to := stdout

@@ -28,6 +28,9 @@ func (r *reader) follow(ctx context.Context) error {
 		if done {
 			return nil
 		}
+		if r.o.Settled != nil {
+			r.o.Settled()
+		}
 		select {
 		case <-changed:
 		case <-time.After(poll):

@@ -15,6 +15,8 @@ type ReadOptions struct {
 	Follow       bool // go on with what is written until Done is closed or ctx ends
 	// Done, if not nil, tells that nothing more will be written: following ends when all is read.
 	Done <-chan struct{}
+	// Settled, if not nil, is called whenever all that has been written is read, before more is waited for.
+	Settled func()
 }
 
 // errStop ends a reading that has all it wants.
