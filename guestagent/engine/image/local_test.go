@@ -331,6 +331,9 @@ func TestSaveAndLoadAgain(t *testing.T) {
 	if got := read(t, mounted(t, b, single, "s"), "b"); got != "single" {
 		t.Errorf("b = %q", got)
 	}
+	if err := b.ImageLoad(ctx, bytes.NewReader(tarred.Bytes()), nil, true, nil); err != nil {
+		t.Errorf("loaded once more: %v", err)
+	}
 	want, _ := a.Resolve(ctx, single, nil)
 	got, err := b.Resolve(ctx, single, nil)
 	if err != nil || got.ID != want.ID {
@@ -481,6 +484,22 @@ func TestPushMountsAndIsRefused(t *testing.T) {
 	}
 }
 
+// What is here already is not written again, but an archive that has other bytes under its digest is refused all the same.
+func TestLoadComparesWhatIsHere(t *testing.T) {
+	ctx := context.Background()
+	h, s := newHub(t), open(t, amd64)
+	ref := pulled(t, h, s, "known:1", layer(t, file{name: "a", body: "x"}))
+	known, err := s.Resolve(ctx, ref, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := tarOf(t, file{name: "oci-layout", body: `{"imageLayoutVersion":"1.0.0"}`},
+		file{name: "blobs/sha256/" + strings.TrimPrefix(known.ID, "sha256:"), body: "forged"})
+	if err := s.ImageLoad(ctx, bytes.NewReader(forged), nil, true, nil); errdefs.KindOf(err) != errdefs.KindInvalid {
+		t.Errorf("a forged blob: %v", err)
+	}
+}
+
 func TestTagRefusesBadNames(t *testing.T) {
 	ctx := context.Background()
 	h, s := newHub(t), open(t, amd64)
@@ -504,6 +523,7 @@ func TestLoadRefusesBadArchives(t *testing.T) {
 		"config is missing":  {{name: "manifest.json", body: `[{"Config":"c.json","Layers":[]}]`}},
 		"not JSON":           {{name: "manifest.json", body: `{`}},
 		"wrong blob digest":  {{name: "oci-layout", body: `{"imageLayoutVersion":"1.0.0"}`}, {name: "blobs/sha256/" + strings.Repeat("a", 64), body: "x"}},
+		"no digest at all":   {{name: "oci-layout", body: `{"imageLayoutVersion":"1.0.0"}`}, {name: "blobs/sha256/../x", body: "x"}, {name: "blobs/sha256/abc", body: "x"}},
 		"index is missing":   {{name: "oci-layout", body: `{"imageLayoutVersion":"1.0.0"}`}},
 		"version":            {{name: "oci-layout", body: `{"imageLayoutVersion":"9"}`}, {name: "index.json", body: "{}"}},
 		"manifest is absent": {{name: "oci-layout", body: `{"imageLayoutVersion":"1.0.0"}`}, {name: "index.json", body: `{"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":3,"digest":"sha256:` + strings.Repeat("a", 64) + `"}]}`}},
