@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"github.com/berthhq/berth/guestagent/engine"
 	"github.com/berthhq/berth/internal/errdefs"
@@ -80,12 +81,13 @@ func listen(o options) (out []net.Listener, err error) {
 			}
 		}
 	}()
-	own := []string{o.layout.Socket()}
-	for _, h := range o.hosts {
-		own = append(own, h[len("unix://"):])
-	}
-	for _, path := range own {
-		l, err := listenUnix(path, o.config.Group)
+	for _, h := range append([]string{"unix://" + o.layout.Socket()}, o.hosts...) {
+		var l net.Listener
+		if addr, tcp := strings.CutPrefix(h, "tcp://"); tcp {
+			l, err = listenTLS(addr, o.config.Paths)
+		} else {
+			l, err = listenUnix(strings.TrimPrefix(h, "unix://"), o.config.Group)
+		}
 		if err != nil {
 			return out, err
 		}

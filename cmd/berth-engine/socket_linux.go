@@ -15,7 +15,7 @@ import (
 // socketMode lets root and the socket's group talk to the engine, nobody else: who can is root.
 const socketMode = 0o660
 
-// listenUnix opens a socket. One that an engine before left is replaced: the lock of the state directory says that no
+// listenUnix opens a socket for root and the group. One that an engine before left is replaced: the lock of the state directory says that no
 // other engine serves it.
 func listenUnix(path, group string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o711); err != nil {
@@ -24,13 +24,17 @@ func listenUnix(path, group string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 		return nil, errdefs.System("opening the API socket: %w", err)
 	}
+	gid, err := groupID(group)
+	if err != nil {
+		return nil, err
+	}
 	old := unix.Umask(0o777 &^ socketMode)
 	l, err := net.Listen("unix", path)
 	unix.Umask(old)
 	if err != nil {
 		return nil, errdefs.System("opening the API socket: %w", err)
 	}
-	if gid := groupID(group); gid >= 0 {
+	if gid >= 0 {
 		if err := os.Chown(path, 0, gid); err != nil {
 			l.Close()
 			return nil, errdefs.System("giving %s to the group: %w", path, err)
@@ -39,20 +43,24 @@ func listenUnix(path, group string) (net.Listener, error) {
 	return l, nil
 }
 
-// groupID finds the group that may use the socket: the configured one, else berth or docker where they exist.
-func groupID(name string) int {
-	names := []string{name}
-	if name == "" {
-		names = []string{"berth", "docker"}
-	}
-	for _, n := range names {
-		if g, err := user.LookupGroup(n); err == nil {
-			if id, err := strconv.Atoi(g.Gid); err == nil {
-				return id
+// groupID finds the group that may use the socket: the configured one, by name or number, else berth or docker where
+// they exist; -1 where there is none.
+func groupID(name string) (int, error) {
+	if name != "" {
+		g, err := user.LookupGroup(name)
+		if err != nil {
+			if g, err = user.LookupGroupId(name); err != nil {
+				return -1, errdefs.Invalid("group %s not found", name).WithHint("Make it with: groupadd %s", name)
 			}
 		}
+		return strconv.Atoi(g.Gid)
 	}
-	return -1
+	for _, n := range []string{"berth", "docker"} {
+		if g, err := user.LookupGroup(n); err == nil {
+			return strconv.Atoi(g.Gid)
+		}
+	}
+	return -1, nil
 }
 
 // dockerSocket offers the engine where docker's clients look, unless a docker is there. A socket that nobody answers

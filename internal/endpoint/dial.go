@@ -34,6 +34,9 @@ func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
 	}
 	var nd net.Dialer
 	conn, err := nd.DialContext(ctx, network, addr)
+	if err == nil && network == "tcp" && d.Endpoint.TLS != nil {
+		return d.Endpoint.TLS.secure(ctx, conn, addr)
+	}
 	if err == nil {
 		return conn, nil
 	}

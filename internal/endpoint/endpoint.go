@@ -4,7 +4,6 @@ package endpoint
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/berthhq/berth/internal/errdefs"
@@ -50,6 +49,7 @@ type Query struct {
 	Current   string              // currentContext of docker's config file
 	ConfigDir string              // ~/.docker, or where DOCKER_CONFIG points
 	Getenv    func(string) string // the environment
+	TLS       TLSOptions          // --tls and what belongs to it
 }
 
 // Resolve finds the endpoint: --host, --context, BERTH_HOST, DOCKER_HOST, DOCKER_CONTEXT, the current context, and
@@ -63,13 +63,13 @@ func Resolve(q Query) (Endpoint, error) {
 	}
 	switch {
 	case q.Host != "":
-		return fromHost(own, q.Host, SourceFlag, q.Getenv)
+		return fromHost(own, q, q.Host, SourceFlag)
 	case q.Context != "":
 		return fromContext(own, q, q.Context, SourceFlag)
 	}
 	for _, name := range []string{paths.EnvHost, paths.EnvDockerHost} {
 		if h := q.Getenv(name); h != "" {
-			return fromHost(own, h, SourceEnv, q.Getenv)
+			return fromHost(own, q, h, SourceEnv)
 		}
 	}
 	if c := q.Getenv(EnvContext); c != "" {
@@ -84,17 +84,19 @@ func Resolve(q Query) (Endpoint, error) {
 // IsOwn reports whether the endpoint is berth's own engine on this machine, the one that may be started.
 func (e Endpoint) IsOwn() bool { return e.Host == "unix://"+e.Layout.Socket() }
 
-func fromHost(own Endpoint, host string, src Source, getenv func(string) string) (Endpoint, error) {
-	h, err := ParseHost(host)
+func fromHost(own Endpoint, q Query, host string, src Source) (Endpoint, error) {
+	h, err := parseHost(host, "2375")
 	if err != nil {
 		return Endpoint{}, err
 	}
 	e := Endpoint{Host: h, Context: DefaultContext, Source: src, Layout: own.Layout}
-	if strings.HasPrefix(h, "tcp://") && getenv("DOCKER_TLS_VERIFY") != "" {
-		dir := getenv("DOCKER_CERT_PATH")
-		e.TLS = &TLSFiles{CA: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
+	if !strings.HasPrefix(h, "tcp://") && !strings.HasPrefix(h, "https://") {
+		return e, nil
 	}
-	return e, nil
+	if e.TLS = q.TLS.files(q); e.TLS != nil {
+		e.Host, err = parseHost(host, "2376")
+	}
+	return e, err
 }
 
 func fromContext(own Endpoint, q Query, name string, src Source) (Endpoint, error) {
@@ -116,7 +118,9 @@ func fromContext(own Endpoint, q Query, name string, src Source) (Endpoint, erro
 
 // ParseHost checks an address and completes the short forms that docker takes: a path, "tcp://host" without a port,
 // "host:port". ssh:// is refused with advice.
-func ParseHost(host string) (string, error) {
+func ParseHost(host string) (string, error) { return parseHost(host, "2375") }
+
+func parseHost(host, port string) (string, error) {
 	host = strings.TrimSpace(host)
 	if strings.HasPrefix(host, "/") {
 		return "unix://" + host, nil
@@ -133,7 +137,7 @@ func ParseHost(host string) (string, error) {
 		return proto + "://" + addr, nil
 	case "tcp", "http", "https":
 		if !strings.Contains(strings.TrimPrefix(addr, "["), ":") {
-			addr += ":2375"
+			addr += ":" + port
 		}
 		return proto + "://" + addr, nil
 	case "ssh":

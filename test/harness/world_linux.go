@@ -23,7 +23,8 @@ type World struct {
 	Layout   paths.Layout
 	API      *client.Client
 	Registry *Registry
-	Log      *Buffer // what the engine says
+	Log      *Buffer  // what the engine says
+	Args     []string // further ones of berth-engine
 
 	engine *process        // shared by all parts
 	before map[string]bool // what there was that could be taken for left behind
@@ -107,6 +108,7 @@ func Engine(root string) *exec.Cmd {
 // Spawn runs the engine and waits for nothing.
 func (w *World) Spawn() error {
 	w.engine.cmd = Engine(w.Layout.Root)
+	w.engine.cmd.Args = append(w.engine.cmd.Args, w.Args...)
 	w.engine.cmd.Stdout, w.engine.cmd.Stderr = w.Log, w.Log
 	if err := w.engine.cmd.Start(); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/berthhq/berth/cmd/berth/cli/companion"
@@ -21,6 +22,7 @@ import (
 	"github.com/berthhq/berth/internal/buildinfo"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Streams are the program's own.
@@ -60,6 +62,7 @@ func newRoot(s *session.Session) *cobra.Command {
 	f.StringVarP(&s.Host, "host", "H", "", "The engine's socket (unix:///path, tcp://host:port)")
 	f.StringVar(&s.ConfigPath, "config", "", "Location of client config files (default $DOCKER_CONFIG, or ~/.docker)")
 	f.StringVarP(&s.Context, "context", "c", "", "The docker context that names the engine")
+	tlsFlags(f, s)
 	root.PersistentFlags().Bool("help", false, "Print usage")
 	_ = root.PersistentFlags().MarkHidden("help")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
@@ -74,6 +77,19 @@ func newRoot(s *session.Session) *cobra.Command {
 	root.AddCommand(container.Group(s), images, network.Group(s), volume.Group(s), contexts.Group(s), system.Group(s))
 	nameArgs(root)
 	return root
+}
+
+// tlsFlags are docker's.
+func tlsFlags(f *pflag.FlagSet, s *session.Session) {
+	f.BoolVar(&s.TLS.Use, "tls", false, "Use TLS; implied by --tlsverify")
+	f.StringVar(&s.TLS.CA, "tlscacert", "", "Trust certs signed only by this CA (default ~/.docker/ca.pem)")
+	f.StringVar(&s.TLS.Cert, "tlscert", "", "Path to TLS certificate file (default ~/.docker/cert.pem)")
+	f.StringVar(&s.TLS.Key, "tlskey", "", "Path to TLS key file (default ~/.docker/key.pem)")
+	f.BoolFunc("tlsverify", "Use TLS and verify the remote", func(v string) error {
+		verify, err := strconv.ParseBool(v)
+		s.TLS.Verify = &verify
+		return err
+	})
 }
 
 // likeliest prefers a verb with the very letters that were typed: two of them swapped is the commonest slip.

@@ -79,8 +79,8 @@ func (c *Config) checkRest() error {
 		return fmt.Errorf("log-driver: %q is not one of json-file, local, none", c.LogDriver)
 	}
 	for _, h := range c.Hosts {
-		if !strings.HasPrefix(h, "unix://") && h != "fd://" {
-			return fmt.Errorf("hosts: %q: only unix:// sockets are served; a TCP socket without TLS would give the machine away", h)
+		if !strings.HasPrefix(h, "unix://") && !strings.HasPrefix(h, "tcp://") {
+			return fmt.Errorf("hosts: %q: not unix:///path or tcp://address:port", h)
 		}
 	}
 	if err := c.checkExecOpts(); err != nil {

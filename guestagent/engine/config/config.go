@@ -32,6 +32,12 @@ type Paths struct {
 	Debug    bool     `json:"debug"`
 	LogLevel string   `json:"log-level"`
 	Labels   []string `json:"labels"`
+	// TLS without TLSVerify serves no TCP socket: dockerd's middle way, encrypted and open, is not offered.
+	TLS       bool   `json:"tls"`
+	TLSVerify *bool  `json:"tlsverify"`
+	TLSCA     string `json:"tlscacert"`
+	TLSCert   string `json:"tlscert"`
+	TLSKey    string `json:"tlskey"`
 }
 
 // Network is the default network and what containers find on theirs.

@@ -32,6 +32,7 @@ type Session struct {
 	Getenv  func(string) string
 	Host    string // --host
 	Context string // --context
+	TLS     endpoint.TLSOptions
 
 	ConfigPath string // --config, a directory
 
@@ -75,7 +76,7 @@ func (s *Session) ConfigDir() string {
 
 // Endpoint says which engine the session talks to.
 func (s *Session) Endpoint() (endpoint.Endpoint, error) {
-	q := endpoint.Query{Host: s.Host, Context: s.Context, ConfigDir: s.ConfigDir(), Getenv: s.Getenv}
+	q := endpoint.Query{Host: s.Host, Context: s.Context, ConfigDir: s.ConfigDir(), Getenv: s.Getenv, TLS: s.TLS}
 	if s.Host == "" && s.Context == "" && s.Getenv("BERTH_HOST") == "" && s.Getenv("DOCKER_HOST") == "" {
 		q.Current = s.Config().CurrentContext
 	}
@@ -104,9 +105,6 @@ func (s *Session) Client() (*client.Client, error) {
 		opts = append(opts, client.WithAPIVersion(apiVersion)) // known: nothing to negotiate
 	} else {
 		opts = append(opts, client.WithAPIVersionFromEnv())
-	}
-	if t := ep.TLS; t != nil {
-		opts = append(opts, client.WithTLSClientConfig(t.CA, t.Cert, t.Key))
 	}
 	s.client, err = client.New(opts...)
 	return s.client, err
