@@ -62,7 +62,7 @@ func TestBadInput(t *testing.T) {
 		{req: "POST /containers/create", body: create + `,"Hostname":"` + strings.Repeat("a", maxJSONBody) + `"}`, status: 400, message: "invalid JSON: request body is larger than 16777216 bytes"},
 		{req: "POST /containers/create", body: create + `,"Env":` + strings.Repeat("[", 20000), status: 400, message: "invalid JSON: "},
 		{req: "POST /networks/create", body: `{"Name":1}`, status: 400, message: "invalid JSON: json: cannot unmarshal number"},
-		{req: "POST /networks/create", body: `{}`, status: 400, message: "invalid network name: name is empty"},
+		{req: "POST /networks/create", body: `{}`, status: 400, message: "invalid name: name is empty"},
 		{req: "POST /volumes/create", body: `{"Labels":[]}`, status: 400, message: "invalid JSON: json: cannot unmarshal array"},
 		{req: "POST /volumes/create", body: `{"ClusterVolumeSpec":{}}`, status: 503, message: notManager},
 		{req: "POST /containers/x/exec", body: `{"Cmd":[]}`, status: 400, message: "No exec command specified"},
@@ -85,7 +85,7 @@ func TestBadInput(t *testing.T) {
 		{req: "POST /containers/create", body: create + `,"HostConfig":{"UsernsMode":"x"}}`, status: 400, message: "invalid USER mode: x"},
 		{req: "POST /containers/create", body: create + `,"HostConfig":{"CgroupnsMode":"x"}}`, status: 400, message: "invalid cgroup namespace mode: x"},
 		{req: "POST /containers/create", body: create + `,"HostConfig":{"NetworkMode":"container:"}}`, status: 400, message: "invalid network mode: invalid container format container:<name|id>"},
-		{req: "POST /containers/create", body: create + `,"HostConfig":{"Isolation":"hyperv"}}`, status: 400, message: `invalid isolation "hyperv"`},
+		{req: "POST /containers/create", body: create + `,"HostConfig":{"Isolation":"hyperv"}}`, status: 400, message: `invalid isolation (hyperv): linux only supports 'default'`},
 		{req: "POST /containers/create", body: create + `,"HostConfig":{"ShmSize":-1}}`, status: 400, message: "SHM size can not be less than 0"},
 		{req: "POST /containers/create", body: create + `,"HostConfig":{"OomScoreAdj":1001}}`, status: 400, message: "Invalid value 1001, range for oom score adj is [-1000, 1000]"},
 		{req: "POST /containers/create", body: create + `,"HostConfig":{"AutoRemove":true,"RestartPolicy":{"Name":"always"}}}`, status: 400, message: "can't create 'AutoRemove' container with restart policy"},
@@ -193,7 +193,7 @@ func TestBadInput(t *testing.T) {
 		{req: "POST /commit?container=x&repo=a@sha256:" + strings.Repeat("a", 64), status: 400, message: "cannot import digest reference"},
 		{req: "POST /commit?container=x", body: "{", status: 400, message: "invalid JSON"},
 		{req: "GET /images/x/attestations", status: 501, message: "reading an image's attestations"},
-		{req: "GET /containers/x/checkpoints", status: 501, message: "checkpoints are not supported"},
+		{req: "GET /containers/x/checkpoints", status: 501, message: "This experimental feature is disabled by default."},
 	} {
 		f := &fake{}
 		method, target, _ := strings.Cut(tc.req, " ")
@@ -233,7 +233,7 @@ func TestErrorsOfTheEngine(t *testing.T) {
 		{errdefs.NotImplemented("never"), 501},
 		{errors.New("disk on fire"), 500},
 	} {
-		w := ask(&fake{fail: map[string]error{"ContainerKill": tc.err}}, "POST", "/containers/x/kill", "")
+		w := ask(&fake{fail: map[string]error{"ContainerPause": tc.err}}, "POST", "/containers/x/pause", "")
 		want := `{"message":"` + tc.err.Error() + `"}` + "\n"
 		if w.Code != tc.status || w.Body.String() != want {
 			t.Errorf("%v gave %d %s, want %d %s", tc.err, w.Code, w.Body, tc.status, want)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -16,8 +17,25 @@ const namePattern = `[a-zA-Z0-9][a-zA-Z0-9_.-]`
 // createBody is the body of a create: today's fields, and those that older clients still send.
 type createBody struct {
 	container.CreateRequest
+	// Cmd and Entrypoint stand before those of the configuration: a client may send one word in place of a list.
+	Cmd, Entrypoint oneOrMore
 	// MacAddress was the container's own until 1.52; now it belongs to an endpoint.
 	MacAddress string
+}
+
+// oneOrMore is a list of words that may be sent as one word.
+type oneOrMore []string
+
+func (o *oneOrMore) UnmarshalJSON(b []byte) error {
+	var word string
+	if len(b) > 0 && b[0] == '"' {
+		if err := json.Unmarshal(b, &word); err != nil {
+			return err
+		}
+		*o = oneOrMore{word}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(o))
 }
 
 func (s *Server) containerCreate(c *call) error {
@@ -39,6 +57,7 @@ func (s *Server) containerCreate(c *call) error {
 	if req.Config == nil {
 		return errdefs.Invalid("config cannot be empty in order to create a container")
 	}
+	req.Cmd, req.Entrypoint = body.Cmd, body.Entrypoint
 	completeCreate(req)
 	warnings, err := adaptCreate(c.version, &body)
 	if err != nil {
@@ -101,13 +120,18 @@ func validateCreate(req *container.CreateRequest) error {
 		{!hc.UsernsMode.Valid(), "invalid USER mode: " + string(hc.UsernsMode)},
 		{!hc.CgroupnsMode.Valid(), "invalid cgroup namespace mode: " + string(hc.CgroupnsMode)},
 		{hc.NetworkMode.IsContainer() && hc.NetworkMode.ConnectedContainer() == "", `invalid network mode: invalid container format container:<name|id>`},
-		{!hc.Isolation.IsDefault(), `invalid isolation "` + string(hc.Isolation) + `": this engine runs on linux`},
+		{!hc.Isolation.IsDefault(), `invalid isolation (` + string(hc.Isolation) + `): linux only supports 'default'`},
 		{hc.AutoRemove && !hc.RestartPolicy.IsNone(), "can't create 'AutoRemove' container with restart policy"},
 		{hc.ShmSize < 0, "SHM size can not be less than 0"},
 		{hc.OomScoreAdj < -1000 || hc.OomScoreAdj > 1000, fmt.Sprintf("Invalid value %d, range for oom score adj is [-1000, 1000]", hc.OomScoreAdj)},
 	} {
 		if check.bad {
 			return errdefs.Invalid("%s", check.msg)
+		}
+	}
+	for _, host := range hc.ExtraHosts {
+		if name, address, ok := strings.Cut(strings.Replace(host, "=", ":", 1), ":"); !ok || name == "" || address == "" {
+			return errdefs.Invalid("bad format for add-host: %q", host)
 		}
 	}
 	if err := container.ValidateRestartPolicy(hc.RestartPolicy); err != nil {

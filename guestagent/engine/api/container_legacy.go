@@ -18,7 +18,8 @@ type legacyInspect struct {
 // legacyConfig says again the MAC address that the container once had of its own.
 type legacyConfig struct {
 	*container.Config
-	MacAddress string `json:",omitempty"`
+	MacAddress string   `json:",omitempty"`
+	OnBuild    []string // was never left out
 }
 
 // legacyNetworkSettings adds the fields that describe the container's place on the default bridge.
@@ -57,7 +58,7 @@ func inspectFor(v Version, resp *container.InspectResponse) any {
 		out.NetworkSettings.describe(resp.NetworkSettings.Networks[network.NetworkBridge])
 	}
 	if resp.Config != nil {
-		out.Config = &legacyConfig{Config: resp.Config}
+		out.Config = &legacyConfig{Config: resp.Config, OnBuild: resp.Config.OnBuild}
 		if resp.HostConfig != nil && resp.NetworkSettings != nil {
 			out.Config.MacAddress = mainMAC(resp.HostConfig.NetworkMode, resp.NetworkSettings.Networks)
 		}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/berthhq/berth/internal/errdefs"
@@ -45,7 +46,11 @@ func (s *Server) stopWith(c *call, verb func(ctx context.Context, name, signal s
 }
 
 func (s *Server) containerKill(c *call) error {
-	return c.done(s.Container.ContainerKill(c.ctx(), c.name, c.query.Get("signal")))
+	err := s.Container.ContainerKill(c.ctx(), c.name, c.query.Get("signal"))
+	if err != nil {
+		return fmt.Errorf("cannot kill container: %s: %w", c.name, err)
+	}
+	return c.done(nil)
 }
 
 func (s *Server) containerPause(c *call) error {

@@ -28,6 +28,11 @@ func (s *Server) containerList(c *call) error {
 			list[i].HostConfig.Annotations = nil
 		}
 	}
+	if c.version.Before(52) {
+		for i := range list {
+			list[i].Health = nil
+		}
+	}
 	if c.version.Before(48) {
 		for i := range list {
 			list[i].ImageManifestDescriptor = nil

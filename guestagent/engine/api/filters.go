@@ -53,6 +53,7 @@ func filterKeys(endpoint string) map[string]int {
 		"images/prune":     {"dangling": 0, "label": 0, "label!": 0, "until": 0},
 		"networks":         {"dangling": 0, "driver": 0, "id": 0, "label": 0, "name": 0, "scope": 0, "type": 0},
 		"networks/prune":   {"label": 0, "label!": 0, "until": 0},
+		"plugins":          {"capability": 0, "enabled": 0},
 		"volumes":          {"dangling": 0, "driver": 0, "label": 0, "name": 0},
 		"volumes/prune":    {"all": 42, "label": 0, "label!": 0},
 		"build/prune": {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/network"
@@ -20,7 +21,14 @@ func (s *Server) networkList(c *call) error {
 }
 
 func (s *Server) networkInspect(c *call) error {
-	n, err := s.Network.NetworkInspect(c.ctx(), c.name, c.flag("verbose"))
+	verbose := false
+	if text := c.query.Get("verbose"); text != "" {
+		var err error
+		if verbose, err = strconv.ParseBool(text); err != nil {
+			return errdefs.Invalid("invalid value for verbose: %s: %w", text, err)
+		}
+	}
+	n, err := s.Network.NetworkInspect(c.ctx(), c.name, verbose)
 	if err != nil {
 		return err
 	}
@@ -41,7 +49,7 @@ func (s *Server) networkCreate(c *call) error {
 		return err
 	}
 	if req.Name == "" {
-		return errdefs.Invalid("invalid network name: name is empty")
+		return errdefs.Invalid("invalid name: name is empty")
 	}
 	if c.version.Before(48) {
 		req.EnableIPv4 = nil

@@ -221,3 +221,15 @@ func FuzzParsePlatform(f *testing.F) {
 		}
 	})
 }
+
+func TestOneOrMore(t *testing.T) {
+	for text, want := range map[string][]string{`"ls -l"`: {"ls -l"}, `["ls","-l"]`: {"ls", "-l"}, `[]`: {}, `null`: nil} {
+		var got oneOrMore
+		if err := json.Unmarshal([]byte(text), &got); err != nil || !reflect.DeepEqual([]string(got), want) {
+			t.Errorf("%s is read as %#v, %v; want %#v", text, got, err, want)
+		}
+	}
+	if err := json.Unmarshal([]byte(`{"a":1}`), new(oneOrMore)); err == nil {
+		t.Error("an object is taken for a list of words")
+	}
+}

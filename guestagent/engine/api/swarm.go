@@ -21,7 +21,7 @@ func (s *Server) swarmJoin(*call) error {
 
 // pluginList is empty: there are none.
 func (s *Server) pluginList(c *call) error {
-	if _, err := parseFilters(c.query.Get("filters")); err != nil {
+	if _, err := c.filters("plugins"); err != nil {
 		return err
 	}
 	return writeJSON(c.w, http.StatusOK, []struct{}{})
