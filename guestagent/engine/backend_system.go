@@ -26,7 +26,7 @@ type systemBackend struct{ e *Engine }
 
 func (b systemBackend) Info(ctx context.Context) (*system.Info, error) {
 	e, c := b.e, b.e.opts.Config
-	images, err := e.images.ImageList(ctx, imageListAll())
+	images, err := e.images.Count(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (b systemBackend) Info(ctx context.Context) (*system.Info, error) {
 	has := runtime.MachineControllers()
 	return &system.Info{
 		ID: machineID(), Containers: running + paused + stopped, ContainersRunning: running, ContainersPaused: paused, ContainersStopped: stopped,
-		Images: len(images), Driver: "overlayfs", DriverStatus: [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}},
+		Images: images, Driver: "overlayfs", DriverStatus: [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}},
 		Plugins: system.PluginsInfo{
 			Volume: []string{"local"}, Network: []string{"bridge", "host", "null"}, Log: []string{"json-file", "local"},
 		},

@@ -13,11 +13,13 @@ import (
 
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/metadata/boltutil"
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
 	"github.com/moby/moby/api/types/image"
 	"github.com/opencontainers/go-digest"
+	bolt "go.etcd.io/bbolt"
 )
 
 // ListOptions select and widen the list of images.
@@ -35,7 +37,15 @@ type group struct {
 }
 
 // groups lists the images that are here, newest first.
-func (s *Service) groups(ctx context.Context) ([]*group, error) {
+func (s *Service) groups(ctx context.Context) (all []*group, err error) {
+	err = s.bolt.View(func(tx *bolt.Tx) error { // one transaction in place of several for each image
+		all, err = s.grouped(boltutil.WithTransaction(ctx, tx))
+		return err
+	})
+	return all, err
+}
+
+func (s *Service) grouped(ctx context.Context) ([]*group, error) {
 	list, err := s.images.List(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing images: %w", err)
@@ -67,13 +77,39 @@ func (s *Service) groups(ctx context.Context) ([]*group, error) {
 	return all, nil
 }
 
-// best reads the manifest that stands for an image: this machine's, else any.
+// best reads the manifest that stands for an image: this machine's, else any. What its slices and maps hold is
+// shared: nobody changes it.
 func (s *Service) best(ctx context.Context, img images.Image) (*parts, error) {
+	if p, ok := s.listed.Get(img.Target.Digest); ok && s.present(ctx, p.desc) && s.present(ctx, p.manifest.Config) {
+		dup := *p
+		return &dup, nil
+	}
 	p, err := s.pick(ctx, img.Target, s.matcher(nil))
-	if cerrdefs.IsNotFound(err) {
+	if err == nil {
+		dup := *p
+		s.listed.Add(img.Target.Digest, &dup)
+	}
+	if cerrdefs.IsNotFound(err) { // and may be here later
 		p, err = s.pick(ctx, img.Target, platforms.All)
 	}
 	return p, err
+}
+
+// maxListed is how many images' parts are kept in memory for the next list, a few KiB each: reading and decoding them is
+// nearly all that a list takes.
+const maxListed = 512
+
+// Count is how many images are here; several names of one are one.
+func (s *Service) Count(ctx context.Context) (int, error) {
+	list, err := s.images.List(s.ctx(ctx))
+	if err != nil {
+		return 0, fmt.Errorf("counting images: %w", err)
+	}
+	seen := map[digest.Digest]bool{}
+	for _, img := range list {
+		seen[img.Target.Digest] = true
+	}
+	return len(seen), nil
 }
 
 // sizeOf is what one platform of an image takes: its content and its unpacked layers, in bytes.

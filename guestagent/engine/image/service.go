@@ -27,6 +27,8 @@ import (
 	contentlocal "github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
 	"github.com/containerd/platforms"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	bolt "go.etcd.io/bbolt"
 )
@@ -106,6 +108,7 @@ type Service struct {
 	locks    *keyLock
 	unpacks  chan struct{} // one token a layer that is unpacked from the store
 	resolved *cache
+	listed   *lru.Cache[digest.Digest, *parts] // of this machine's platform, by the digest of what a name points at
 	holds    *holds
 	gc       *collector
 	pulls    *pullLeases
@@ -128,8 +131,13 @@ func Open(ctx context.Context, layout paths.Layout, cfg Config) (*Service, error
 	if err != nil {
 		return nil, errdefs.Invalid("%w", err)
 	}
+	listed, err := lru.New[digest.Digest, *parts](maxListed)
+	if err != nil {
+		return nil, fmt.Errorf("opening the image store: %w", err)
+	}
 	s := &Service{
-		cfg: cfg, layout: layout, registry: rc,
+		listed: listed,
+		cfg:    cfg, layout: layout, registry: rc,
 		locks: newKeyLock(), resolved: newCache(), pulls: newPullLeases(), unsynced: durable.Open(layout.Images()),
 		unpacks: make(chan struct{}, max(2, runtime.NumCPU())),
 	}
