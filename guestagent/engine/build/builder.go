@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/berthhq/berth/guestagent/engine/build/classic"
 	"github.com/berthhq/berth/guestagent/engine/build/sandbox"
 	"github.com/berthhq/berth/guestagent/engine/image"
 	"github.com/berthhq/berth/guestagent/engine/runtime"
@@ -38,6 +39,7 @@ type Options struct {
 type Builder struct {
 	o    Options
 	jobs *jobs
+	past *classic.Memory
 
 	mu     sync.Mutex
 	kit    *kit // nil until the first call that needs it
@@ -45,7 +47,7 @@ type Builder struct {
 }
 
 // New makes a builder. It opens nothing yet.
-func New(o Options) *Builder { return &Builder{o: o, jobs: newJobs()} }
+func New(o Options) *Builder { return &Builder{o: o, jobs: newJobs(), past: classic.NewMemory()} }
 
 // open gives BuildKit, opened by the first caller.
 func (b *Builder) open(ctx context.Context) (*kit, error) {

@@ -9,36 +9,45 @@ import (
 	"strings"
 
 	"github.com/berthhq/berth/guestagent/engine/build/classic"
+	"github.com/berthhq/berth/guestagent/engine/build/sandbox"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
+	"github.com/moby/moby/api/types/jsonstream"
+	apinet "github.com/moby/moby/api/types/network"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // classic builds for a client that knows the classic builder alone. Images that the Dockerfile stands on are pulled as
 // by `docker pull`, and are the engine's images from then on.
 func (b *Builder) classic(ctx context.Context, k *kit, r *Request, w io.Writer) (_ string, err error) {
-	body, err := b.body(ctx, r)
+	c, err := b.context(ctx, r)
 	if err != nil {
 		return "", err
 	}
-	c, err := unpackContext(b.o.Layout, body, r.Dockerfile)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, c.close(c.root.Name())) }()
+	defer func() { err = errors.Join(err, c.close()) }()
 	plan, err := classic.Parse(c.dockerfile, classic.Options{Target: r.Target, Args: r.Args, Labels: r.Labels, Platform: r.Platform})
 	if err != nil {
 		return "", err
 	}
-	r.Dockerfile = c.name
+	r.Dockerfile, r.CacheFrom = c.name, nil // what the classic builder takes from images, the cache has
+	if userNetwork(r.NetworkMode) {
+		r.CgroupParent, r.NetworkMode = sandbox.OnNetwork(r.CgroupParent, r.NetworkMode), ""
+	}
 	req, err := b.request(r)
 	if err != nil {
 		return "", err
 	}
-	p := classic.NewPrinter(plan, r.KeepContainers, w)
+	past := b.past
+	if r.NoCache {
+		past = nil
+	}
+	p := classic.NewPrinter(plan, r.KeepContainers, past, w)
 	if err := p.Announce(); err != nil {
 		return "", err
+	}
+	if plan.Empty {
+		return "", errors.Join(p.Finish(""), &jsonstream.Error{Message: "No image was generated. Is your Dockerfile empty?"})
 	}
 	if err := b.bases(ctx, plan, p, r, w); err != nil {
 		return "", err
@@ -55,6 +64,15 @@ func (b *Builder) classic(ctx context.Context, k *kit, r *Request, w io.Writer) 
 		return "", p.Failure(err)
 	}
 	return id, b.finish(p, r, id)
+}
+
+// userNetwork tells that commands are to run on a network that somebody made.
+func userNetwork(mode string) bool {
+	switch mode {
+	case "", apinet.NetworkDefault, apinet.NetworkBridge, apinet.NetworkHost, apinet.NetworkNone:
+		return false
+	}
+	return !strings.HasPrefix(mode, "container:")
 }
 
 // finish ends the account of a build.

@@ -24,6 +24,7 @@ const maxDockerfile = 16 << 20
 
 // buildContext is a build's context, unpacked.
 type buildContext struct {
+	top        string // the directory that goes with it
 	root       *os.File
 	name       string // of the Dockerfile, from the root
 	dockerfile []byte
@@ -35,10 +36,10 @@ func unpackContext(l paths.Layout, body io.Reader, dockerfile string) (c *buildC
 	if err != nil {
 		return nil, errdefs.System("the build's context: %w", err)
 	}
-	c = &buildContext{}
+	c = &buildContext{top: dir}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, c.close(dir))
+			err = errors.Join(err, c.close())
 		}
 	}()
 	if c.root, err = os.Open(dir); err != nil {
@@ -54,12 +55,12 @@ func unpackContext(l paths.Layout, body io.Reader, dockerfile string) (c *buildC
 	return c, c.find(dockerfile)
 }
 
-func (c *buildContext) close(dir string) error {
+func (c *buildContext) close() error {
 	var err error
 	if c.root != nil {
 		err = c.root.Close()
 	}
-	return errors.Join(err, os.RemoveAll(dir))
+	return errors.Join(err, os.RemoveAll(c.top))
 }
 
 // find reads the Dockerfile, which never lies outside of the context.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/berthhq/berth/guestagent/engine/build/sandbox"
+	"github.com/containerd/containerd/v2/defaults"
 	"github.com/moby/buildkit/cache/remotecache"
 	inlinecache "github.com/moby/buildkit/cache/remotecache/inline"
 	localcache "github.com/moby/buildkit/cache/remotecache/local"
@@ -23,6 +24,7 @@ import (
 	"github.com/moby/buildkit/solver/bboltcachestorage"
 	"github.com/moby/buildkit/util/db/boltutil"
 	"github.com/moby/buildkit/util/entitlements"
+	"github.com/moby/buildkit/util/grpcerrors"
 	"github.com/moby/buildkit/worker"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -69,7 +71,11 @@ func openKit(ctx context.Context, o Options) (_ *kit, err error) {
 	if k.controller, err = k.newController(ctx, dir); err != nil {
 		return nil, errors.Join(err, k.worker.Close())
 	}
-	k.server = grpc.NewServer()
+	k.server = grpc.NewServer(
+		// With what clients show of an error: where in the Dockerfile it is.
+		grpc.UnaryInterceptor(grpcerrors.UnaryServerInterceptor), grpc.StreamInterceptor(grpcerrors.StreamServerInterceptor),
+		grpc.MaxRecvMsgSize(defaults.DefaultMaxRecvMsgSize), grpc.MaxSendMsgSize(defaults.DefaultMaxSendMsgSize),
+	)
 	grpc_health_v1.RegisterHealthServer(k.server, health.NewServer())
 	k.controller.Register(k.server)
 	k.dialled, k.served = newDialled(), make(chan struct{})

@@ -44,6 +44,7 @@ func (b *Builder) Prune(ctx context.Context, o PruneOptions) (build.CachePruneRe
 	if err != nil {
 		return report, errdefs.System("failed to prune build cache: %w", err)
 	}
+	b.past.Forget()
 	report.SpaceReclaimed = uint64(max(total, 0))
 	b.o.Bus.Publish("builder", "prune", "", map[string]string{"reclaimed": strconv.FormatInt(total, 10)})
 	return report, nil

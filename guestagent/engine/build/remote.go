@@ -19,16 +19,28 @@ import (
 // sniffed is how much of a download is looked at to tell an archive from a Dockerfile, in bytes.
 const sniffed = 1024
 
-// body is the context of a classic build: what the client sends, or what is at the address that it names.
-func (b *Builder) body(ctx context.Context, r *Request) (io.Reader, error) {
+// context is the context of a classic build: what the client sends, or what is at the address that it names.
+func (b *Builder) context(ctx context.Context, r *Request) (*buildContext, error) {
+	body := r.Body
 	switch {
 	case r.Remote == "":
-		return r.Body, nil
 	case r.Remote == "client-session":
 		return nil, errdefs.Invalid("a context in a session is for BuildKit: version=2")
-	case !strings.HasPrefix(r.Remote, "http://") && !strings.HasPrefix(r.Remote, "https://"), strings.HasSuffix(r.Remote, ".git"):
-		return nil, errdefs.NotImplemented("building from a Git repository is not supported without BuildKit: %s", r.Remote)
+	case gitAddress.MatchString(r.Remote):
+		return cloneContext(ctx, b.o.Layout, r.Remote, r.Dockerfile)
+	case strings.HasPrefix(r.Remote, "http://"), strings.HasPrefix(r.Remote, "https://"):
+		var err error
+		if body, err = download(ctx, r); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, errdefs.Invalid("remoteURL (%s) could not be recognized as URL", r.Remote)
 	}
+	return unpackContext(b.o.Layout, body, r.Dockerfile)
+}
+
+// download gives what is at a web address: an archive, or a Dockerfile, which becomes one.
+func download(ctx context.Context, r *Request) (io.Reader, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.Remote, nil)
 	if err != nil {
 		return nil, errdefs.Invalid("the build's context: %w", err)

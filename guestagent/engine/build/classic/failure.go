@@ -13,6 +13,9 @@ import (
 // missing is how BuildKit says that a file to be copied is not there.
 var missing = regexp.MustCompile(`failed to calculate checksum of ref [^:]+::[^:]+: "?/?([^":]*)"?: not found`)
 
+// notRun is how BuildKit says that a command was not even started.
+var notRun = regexp.MustCompile(`^process ".*" did not complete successfully: (.*)$`)
+
 // Failure ends the account of a build that failed, and words its error as the classic builder does. The error is a
 // *jsonstream.Error with its exit code where a command failed.
 func (p *Printer) Failure(err error) error {
@@ -33,8 +36,15 @@ func (p *Printer) Failure(err error) error {
 			Message: fmt.Sprintf("The command '%s' returned a non-zero code: %d", p.plan.Steps[step].Command, exit.ExitCode),
 		}
 	}
-	if m := missing.FindStringSubmatch(err.Error()); m != nil {
-		return &jsonstream.Error{Message: copyFailure(p.blame(step), m[1])}
+	text := err.Error()
+	if m := missing.FindStringSubmatch(text); m != nil {
+		return &jsonstream.Error{Message: copyFailure(p.blame(m[1]), m[1])}
+	}
+	if m := notRun.FindStringSubmatch(text); m != nil {
+		return &jsonstream.Error{Message: m[1]}
+	}
+	if why, ok := strings.CutPrefix(text, "failed to load cache key: "); ok && step >= 0 && p.plan.Steps[step].keyword == "ADD" {
+		return &jsonstream.Error{Message: "ADD failed: " + why}
 	}
 	return err
 }
@@ -51,23 +61,39 @@ func (p *Printer) upTo(failed int) {
 	}
 }
 
-// blame is the text of the step that failed, of the first that copies where none is known.
-func (p *Printer) blame(step int) string {
-	if step >= 0 {
-		return p.plan.Steps[step].Text
-	}
+// blame is the text of the step that copies a file which is not there.
+func (p *Printer) blame(name string) string {
+	first := ""
 	for _, s := range p.plan.Steps {
-		if s.keyword == "COPY" || s.keyword == "ADD" {
+		switch {
+		case s.keyword != "COPY" && s.keyword != "ADD":
+		case strings.Contains(s.Text, name):
 			return s.Text
+		case first == "":
+			first = s.Text
 		}
 	}
-	return "COPY"
+	return first
 }
 
+// copyFailure is what the classic builder says of a file that cannot be copied.
 func copyFailure(text, name string) string {
-	verb, _, _ := strings.Cut(strings.TrimSpace(text), " ")
-	if strings.Contains(text, "--from=") {
-		return fmt.Sprintf("%s failed: stat %s: file does not exist", strings.ToUpper(verb), name)
+	verb, from, outside := "COPY", false, ""
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+			verb = strings.ToUpper(word)
+		case strings.HasPrefix(word, "--from="):
+			from = true
+		case strings.HasPrefix(word, "../") && strings.HasSuffix(word, name):
+			outside = word
+		}
 	}
-	return fmt.Sprintf("%s failed: file not found in build context or excluded by .dockerignore: stat %s: file does not exist", strings.ToUpper(verb), name)
+	switch {
+	case from:
+		return fmt.Sprintf("%s failed: stat %s: file does not exist", verb, name)
+	case outside != "":
+		return fmt.Sprintf("%s failed: forbidden path outside the build context: %s ()", verb, outside)
+	}
+	return fmt.Sprintf("%s failed: file not found in build context or excluded by .dockerignore: stat %s: file does not exist", verb, name)
 }

@@ -17,6 +17,7 @@ type Plan struct {
 	Steps  []Step
 	Bases  []Base   // the images that needed stages stand on or copy from, each once, in the order of their steps
 	Unused []string // arguments that no instruction declares, sorted
+	Empty  bool     // the target is nothing at all: it stands on scratch and has no instruction
 
 	stages []string // names
 	layers [][]int  // of each stage: the steps that make layers, in order
@@ -27,10 +28,19 @@ type Step struct {
 	Text    string // as it stands in the Dockerfile
 	Command string // of a RUN: what is executed, as the classic builder words it
 	Base    string // of a FROM: the image's name; empty for a stage or scratch
+	nothing bool   // of a FROM: it is of scratch
 	keyword string // in capitals
 	stage   int    // -1 before the first
 	layer   int    // how many layers the stage has had before this one; -1 for a step that makes none
 	needed  bool   // the target wants its stage
+}
+
+// changesConfig tells that a step makes no layer, and changes what the image says of itself.
+func (s *Step) changesConfig() bool { return s.stage >= 0 && s.layer < 0 && s.keyword != "FROM" }
+
+// contained tells that the classic builder makes a container for a step.
+func (s *Step) contained() bool {
+	return s.changesConfig() || s.keyword == "RUN" || s.keyword == "WORKDIR"
 }
 
 // Base is an image that a build takes from elsewhere.
@@ -51,7 +61,7 @@ type Options struct {
 func Parse(dockerfile []byte, o Options) (*Plan, error) {
 	ast, err := parser.Parse(bytes.NewReader(dockerfile))
 	if err != nil {
-		return nil, errdefs.Invalid("%w", err)
+		return nil, errdefs.Invalid("failed to parse Dockerfile: %w", err)
 	}
 	stages, args, err := instructions.Parse(ast.AST, nil)
 	if err != nil {
@@ -78,6 +88,7 @@ func Parse(dockerfile []byte, o Options) (*Plan, error) {
 		p.addStage(i, stages, names, needed[i])
 	}
 	p.Unused = unused(args, stages, o.Args)
+	p.Empty = len(stages[target].Commands) == 0 && names.word(stages[target].BaseName) == scratch
 	return p, nil
 }
 
@@ -86,7 +97,7 @@ func (p *Plan) addStage(i int, stages []instructions.Stage, names *names, needed
 	st := &stages[i]
 	p.stages = append(p.stages, st.Name)
 	p.layers = append(p.layers, nil)
-	from := Step{Text: st.SourceCode, keyword: "FROM", stage: i, layer: -1, needed: needed}
+	from := Step{Text: st.SourceCode, keyword: "FROM", stage: i, layer: -1, needed: needed, nothing: names.word(st.BaseName) == scratch}
 	if base := names.base(stages, i); base != "" {
 		from.Base, from.layer = base, 0
 		if needed {

@@ -19,11 +19,13 @@ type Printer struct {
 	plan *Plan
 	w    io.Writer
 	keep bool // intermediate containers would be kept: they are not said to be removed
+	past *Memory
 
 	steps    []progress
 	vertices map[string]int // digest -> step
 	seen     map[string]bool
 	current  int
+	fresh    bool // a step of the current stage was not cached, so those after it are not
 	over     bool // no more progress comes
 	err      error
 }
@@ -45,9 +47,10 @@ type line struct {
 	stderr bool
 }
 
-// NewPrinter tells of a build on w as newline-separated jsonstream messages.
-func NewPrinter(p *Plan, keepContainers bool, w io.Writer) *Printer {
-	return &Printer{plan: p, w: w, keep: keepContainers, steps: make([]progress, len(p.Steps)), vertices: map[string]int{}, seen: map[string]bool{}}
+// NewPrinter tells of a build on w as newline-separated jsonstream messages. Past says what builds before have made;
+// nil where nothing of that counts.
+func NewPrinter(p *Plan, keepContainers bool, past *Memory, w io.Writer) *Printer {
+	return &Printer{plan: p, w: w, keep: keepContainers, past: past, steps: make([]progress, len(p.Steps)), vertices: map[string]int{}, seen: map[string]bool{}}
 }
 
 // Announce prints the head of the next step that has not begun, if any: before the images that it needs are pulled.
@@ -177,24 +180,52 @@ func (p *Printer) laterBegun(i int) bool {
 // arrow tells what became of a step. That of the last is told by Finish: it is the image.
 func (p *Printer) arrow(i int) {
 	s, step := &p.steps[i], &p.plan.Steps[i]
+	if step.Base != "" || step.nothing {
+		p.fresh = false
+	}
 	switch {
 	case !step.needed:
 		p.say(" ---> Skipped: the target does not need it\n")
 		return
 	case step.stage < 0:
 		return // ARG before the first stage
-	case s.cached && len(s.vertices) > 0 && step.keyword != "FROM":
+	case step.keyword == "FROM":
+	case p.cached(i):
 		p.say(" ---> Using cache\n")
-	case s.running && !p.keep:
-		p.say(" ---> Removed intermediate container " + p.container(i) + "\n")
+	default:
+		p.fresh = true
+		p.contained(i)
 	}
-	if i == len(p.steps)-1 {
+	if i == len(p.steps)-1 && step.keyword != "FROM" {
 		return
 	}
-	if s.id == "" {
+	if s.id == "" && !step.nothing {
 		s.id = p.derived(i)
 	}
 	p.say(" ---> " + s.id + "\n")
+}
+
+// contained tells of the container in which a step was made, if the classic builder needs one for it.
+func (p *Printer) contained(i int) {
+	if !p.plan.Steps[i].contained() {
+		return
+	}
+	if !p.steps[i].running {
+		p.say(" ---> Running in " + p.container(i) + "\n")
+	}
+	if !p.keep {
+		p.say(" ---> Removed intermediate container " + p.container(i) + "\n")
+	}
+}
+
+// cached tells whether a step was made before. Of one that only changes the image's configuration BuildKit does not
+// know it: those that are remembered were.
+func (p *Printer) cached(i int) bool {
+	s, step := &p.steps[i], &p.plan.Steps[i]
+	if !step.changesConfig() {
+		return s.cached && len(s.vertices) > 0
+	}
+	return p.past.remember(p.derived(i)) && !p.fresh
 }
 
 // container is an ID for the container in which a command runs: it has none that could be asked for.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 
 	"github.com/berthhq/berth/guestagent/engine/network"
 	"github.com/berthhq/berth/guestagent/engine/runtime"
@@ -25,6 +26,21 @@ func hostname(m executor.Meta) string {
 	return defaultHostname
 }
 
+// networkMark separates, in the cgroup parent of a command, a network's name from the parent itself.
+const networkMark = "\x00"
+
+// OnNetwork is the cgroup parent of commands that run on a network that somebody made: BuildKit has no place for its
+// name, and a cgroup parent it passes on as it is.
+func OnNetwork(parent, network string) string { return network + networkMark + parent }
+
+// onNetwork takes apart what OnNetwork put together; the network is empty where there is none.
+func onNetwork(s string) (parent, network string) {
+	if network, parent, ok := strings.Cut(s, networkMark); ok {
+		return parent, network
+	}
+	return s, ""
+}
+
 // attached is a command's network: its namespace, empty for the machine's own, and the files that go with it.
 type attached struct {
 	namespace string
@@ -33,12 +49,15 @@ type attached struct {
 
 func (x *Executor) attach(ctx context.Context, id string, m executor.Meta) (attached, error) {
 	cfg := network.SandboxConfig{ContainerID: id, Name: id, Hostname: hostname(m), Quiet: true}
-	switch m.NetMode {
-	case pb.NetMode_UNSET:
+	_, user := onNetwork(m.CgroupParent)
+	switch {
+	case user != "":
+		cfg.Mode = user
+	case m.NetMode == pb.NetMode_UNSET:
 		cfg.Mode = apinet.NetworkBridge
-	case pb.NetMode_HOST:
+	case m.NetMode == pb.NetMode_HOST:
 		cfg.Mode = apinet.NetworkHost
-	case pb.NetMode_NONE:
+	case m.NetMode == pb.NetMode_NONE:
 		cfg.Mode = apinet.NetworkNone
 	default:
 		return attached{}, errdefs.Invalid("unknown network mode %s", m.NetMode)

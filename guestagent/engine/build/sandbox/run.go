@@ -89,6 +89,7 @@ func (x *Executor) input(id string, w *world, net attached, readonly bool, p exe
 	host.CgroupnsMode = x.CgroupNS
 	host.ReadonlyRootfs = readonly || m.ReadonlyRootFS
 	runtime.HidePaths(host)
+	parent, _ := onNetwork(m.CgroupParent)
 	return runtime.Input{
 		ID: id, Name: id, Hostname: hostname(m), Config: containerConfig(m), Host: host,
 		Args: m.Args,
@@ -98,7 +99,7 @@ func (x *Executor) input(id string, w *world, net attached, readonly bool, p exe
 		Files:      net.files,
 		Raw:        w.mounts,
 		NetNS:      net.namespace,
-		CgroupPath: x.Cgroups.Path(m.CgroupParent, id),
+		CgroupPath: x.Cgroups.Path(parent, id),
 		Systemd:    x.Cgroups.Systemd(),
 		Streams:    proto.Streams{Terminal: m.Tty, Stdin: p.Stdin != nil, StdinOnce: p.Stdin != nil},
 		Log:        proto.Log{Driver: "none"},
