@@ -97,6 +97,13 @@ long: build ## every long form: many repetitions under the race detector, each f
 	BERTH_LONG=1 $(GO) test -race -count=1 -p 1 -tags '$(CGOTAGS)' -timeout 180m ./test/...
 	$(MAKE) fuzz FUZZTIME=5m
 
+# Tests record what they ask of the API; the table is made from that. What they fail at does not count.
+.PHONY: coverage
+coverage: ## docs/api-coverage.md anew, from what the tests ask of the API (minutes)
+	@notes=$$(mktemp -d) && trap 'rm -rf $$notes' EXIT && \
+	BERTH_COVERAGE=$$notes $(GO) test -count=1 -p 1 -timeout 30m ./guestagent/engine/api ./test/stories ./test/attack && \
+	$(GO) run ./test/coverage $$notes
+
 FUZZTIME ?= 10s
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (10s)

@@ -5,15 +5,17 @@ import (
 	"io"
 	"net"
 	"net/http"
+
+	"github.com/berthhq/berth/test/coverage/record"
 )
 
 // Raw asks the API without a client library and gives status and body.
 func (w *World) Raw(method, path string, body io.Reader) (int, string) {
 	w.Helper()
-	hc := &http.Client{Timeout: bound, Transport: &http.Transport{DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", w.Layout.Socket())
-		}}}
+	tr := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", w.Layout.Socket())
+	}}
+	hc := &http.Client{Timeout: bound, Transport: record.Transport{RoundTripper: tr}}
 	req, err := http.NewRequest(method, "http://engine"+path, body)
 	w.Must(err)
 	resp, err := hc.Do(req)

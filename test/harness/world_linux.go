@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/berthhq/berth/internal/paths"
+	"github.com/berthhq/berth/test/coverage/record"
 	"github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
 )
@@ -71,7 +72,7 @@ func Empty(t *testing.T, root string) *World {
 	watchSources()
 	w := &World{T: t, Layout: paths.For(root), Log: &Buffer{}, engine: &process{}}
 	var err error
-	w.API, err = client.New(client.WithHost("unix://" + w.Layout.Socket()))
+	w.API, err = client.New(record.Options(w.Layout.Socket())...)
 	w.Must(err)
 	w.before = map[string]bool{}
 	for _, l := range w.leftovers() {

@@ -10,7 +10,7 @@ import (
 )
 
 func (s *Server) checkpointRefused(*call) error {
-	return errdefs.NotImplemented("checkpoints are not supported")
+	return errdefs.NotImplemented("This experimental feature is disabled by default. Start the Docker daemon in experimental mode in order to enable it.")
 }
 
 func (s *Server) attestationsRefused(*call) error {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/berthhq/berth/test/coverage/record"
 	"github.com/moby/moby/api/types/build"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
@@ -375,6 +376,8 @@ func ask(f *fake, method, target, body string, headers ...string) *httptest.Resp
 	}
 	w := httptest.NewRecorder()
 	serverOver(f).Handler().ServeHTTP(w, r)
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(body)), nil }
+	record.Response(&http.Response{StatusCode: w.Code, Request: r, Body: http.NoBody})
 	return w
 }
 
@@ -401,7 +404,7 @@ func listen(t *testing.T, f *fake) string {
 // dial connects moby's own client to the fake.
 func dial(t *testing.T, f *fake, opts ...client.Opt) *client.Client {
 	t.Helper()
-	cli, err := client.New(append([]client.Opt{client.WithHost("unix://" + listen(t, f))}, opts...)...)
+	cli, err := client.New(append(record.Options(listen(t, f)), opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -415,8 +418,8 @@ func dial(t *testing.T, f *fake, opts ...client.Opt) *client.Client {
 
 // plain is an HTTP client for the socket, for what moby's client does not do.
 func plain(path string) *http.Client {
-	return &http.Client{Transport: &http.Transport{
+	return &http.Client{Transport: record.Transport{RoundTripper: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext:       func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) },
-	}}
+	}}}
 }

@@ -1,6 +1,10 @@
 package api
 
-import "strings"
+import (
+	"reflect"
+	"runtime"
+	"strings"
+)
 
 // handler serves one route. A returned error becomes the answer when nothing has been sent yet.
 type handler func(*Server, *call) error
@@ -8,7 +12,7 @@ type handler func(*Server, *call) error
 // Route is one row of the table of routes: what the API serves, as data for the router, its tests and the documents.
 type Route struct {
 	Method string
-	// Path has at most one variable, such as {id} or {name}; it may hold slashes, since image names do.
+	// Path has at most two variables, such as {id} or {name}; the first may hold slashes, since image names do.
 	Path string
 	Noun string
 	// Summary is one line for people.
@@ -24,6 +28,12 @@ type Route struct {
 	serve handler
 }
 
+// Handler is the name of the method that serves the route, for docs/api-coverage.md.
+func (r Route) Handler() string {
+	name := runtime.FuncForPC(reflect.ValueOf(r.serve).Pointer()).Name()
+	return name[strings.LastIndexByte(name, '.')+1:]
+}
+
 // router finds the route of a request. Literal paths win; of the paths with a variable the longest ending wins.
 type router struct {
 	literal  map[string]Route
@@ -32,18 +42,22 @@ type router struct {
 
 type pattern struct {
 	prefix, suffix string
+	inner          string // between two variables, "" where there is one
 	route          Route
 }
 
 func newRouter(routes []Route) *router {
 	r := &router{literal: map[string]Route{}, variable: map[string][]pattern{}}
 	for _, route := range routes {
-		open, end := strings.IndexByte(route.Path, '{'), strings.IndexByte(route.Path, '}')
+		open, end := strings.IndexByte(route.Path, '{'), strings.LastIndexByte(route.Path, '}')
 		if open < 0 {
 			r.literal[route.Method+" "+route.Path] = route
 			continue
 		}
 		p := pattern{prefix: route.Path[:open], suffix: route.Path[end+1:], route: route}
+		if first := strings.IndexByte(route.Path, '}'); first < end {
+			p.inner = route.Path[first+1 : strings.LastIndexByte(route.Path, '{')]
+		}
 		r.variable[route.Method] = insertBySuffix(r.variable[route.Method], p)
 	}
 	return r
@@ -52,7 +66,7 @@ func newRouter(routes []Route) *router {
 func insertBySuffix(list []pattern, p pattern) []pattern {
 	at := len(list)
 	for i, q := range list {
-		if len(p.suffix) > len(q.suffix) {
+		if len(p.suffix)+len(p.inner) > len(q.suffix)+len(q.inner) {
 			at = i
 			break
 		}
@@ -69,8 +83,15 @@ func (r *router) find(method, path string, v Version) (Route, string, bool) {
 		if len(path) < len(p.prefix)+len(p.suffix) || v.Before(p.route.Since) {
 			continue
 		}
-		if strings.HasPrefix(path, p.prefix) && strings.HasSuffix(path, p.suffix) {
-			return p.route, path[len(p.prefix) : len(path)-len(p.suffix)], true
+		if !strings.HasPrefix(path, p.prefix) || !strings.HasSuffix(path, p.suffix) {
+			continue
+		}
+		name := path[len(p.prefix) : len(path)-len(p.suffix)]
+		if p.inner == "" {
+			return p.route, name, true
+		}
+		if first, second, ok := strings.Cut(name, p.inner); ok && first != "" && second != "" {
+			return p.route, first, true
 		}
 	}
 	return Route{}, "", false

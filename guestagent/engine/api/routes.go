@@ -48,6 +48,7 @@ func containerRoutes() []Route {
 		{Method: "PUT", Path: "/containers/{id}/archive", Noun: "container", Summary: "Unpack a tar in a container", serve: (*Server).archivePut},
 		{Method: "GET", Path: "/containers/{id}/checkpoints", Noun: "container", Summary: "Not supported", serve: (*Server).checkpointRefused},
 		{Method: "POST", Path: "/containers/{id}/checkpoints", Noun: "container", Summary: "Not supported", serve: (*Server).checkpointRefused},
+		{Method: "DELETE", Path: "/containers/{id}/checkpoints/{checkpoint}", Noun: "container", Summary: "Not supported", serve: (*Server).checkpointRefused},
 	}
 }
 
