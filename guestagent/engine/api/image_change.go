@@ -59,7 +59,11 @@ func (s *Server) imageLoad(c *call) error {
 		return err
 	}
 	return c.progress(func(w *flushWriter) error {
-		return s.Image.ImageLoad(c.ctx(), c.r.Body, platform, c.flagOr("quiet", true), w)
+		err := s.Image.ImageLoad(c.ctx(), c.r.Body, platform, c.flagOr("quiet", true), w)
+		if err != nil && !c.w.started {
+			c.sendHead("application/json") // as dockerd: whatever is wrong with an archive is told in the stream
+		}
+		return err
 	})
 }
 

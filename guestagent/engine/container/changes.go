@@ -33,7 +33,7 @@ func (s *Service) ContainerChanges(ctx context.Context, ref string) ([]container
 	if upper == "" {
 		return nil, errdefs.System("container %s has no writable layer", r.Name)
 	}
-	out := []container.FilesystemChange{}
+	var out []container.FilesystemChange // null for none, as dockerd
 	err = filepath.WalkDir(upper, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || name == upper || ctx.Err() != nil {
 			return ctx.Err()

@@ -68,18 +68,18 @@ func (s *Service) newListFilter(f map[string]map[string]bool, resolve func(strin
 	for v := range f["exited"] {
 		code, err := strconv.Atoi(v)
 		if err != nil {
-			return nil, errdefs.Invalid("invalid filter 'exited=%s'", v)
+			return nil, errdefs.Invalid("invalid filter 'exited=%s': %w", v, err)
 		}
 		l.exited[code] = true
 	}
 	for v := range f["status"] {
 		if err := container.ValidateContainerState(container.ContainerState(v)); err != nil {
-			return nil, errdefs.Invalid("invalid filter 'status=%s'", v)
+			return nil, errdefs.Invalid("invalid filter 'status=%s': %w", v, err)
 		}
 	}
 	for v := range f["health"] {
 		if err := container.ValidateHealthStatus(container.HealthStatus(v)); err != nil {
-			return nil, errdefs.Invalid("invalid filter 'health=%s'", v)
+			return nil, errdefs.Invalid("invalid filter 'health=%s': %w", v, err)
 		}
 	}
 	for key, to := range map[string]*time.Time{"before": &l.before, "since": &l.since} {

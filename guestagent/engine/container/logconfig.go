@@ -36,7 +36,7 @@ func checkLog(c container.LogConfig) error {
 	switch c.Type {
 	case "", logJSON, logLocal, logNone:
 	default:
-		return errdefs.Invalid("logger: no log driver named '%s' is registered", c.Type).
+		return errdefs.Invalid("error looking up logging plugin %s: plugin %q not found", c.Type, c.Type).
 			WithHint("use json-file, local or none")
 	}
 	driver := c.Type

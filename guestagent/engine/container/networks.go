@@ -80,7 +80,7 @@ func (s *Service) NetworkDisconnect(ctx context.Context, name, id string, req *a
 			return err
 		}
 	} else if r.Networks[name] == nil && r.Networks[id] == nil && string(r.Host.NetworkMode) != name {
-		return errdefs.Forbidden("container %s is not connected to the network %s", r.ID, name)
+		return errdefs.System("container %s is not connected to the network %s", r.ID, name)
 	}
 	return s.change(e, func(r *Record) {
 		nets := maps.Clone(r.Networks)

@@ -33,9 +33,9 @@ func (s *Service) freeze(ctx context.Context, ref, action string, from, to conta
 	if r.State.Status != from {
 		switch {
 		case r.State.Status == container.StatePaused:
-			return errdefs.Conflict("container %s is already paused", r.ID)
+			return errdefs.Conflict("Container %s is already paused", r.ID)
 		case action == "unpause":
-			return errdefs.Conflict("Container %s is not paused", r.ID)
+			return errdefs.System("Container %s is not paused", r.ID)
 		}
 		return errdefs.Conflict("container %s is not running", r.ID)
 	}

@@ -12,7 +12,7 @@ import (
 
 // ContainerPrune removes every container that does not run. Filters: until, label.
 func (s *Service) ContainerPrune(ctx context.Context, filters map[string]map[string]bool) (container.PruneReport, error) {
-	report := container.PruneReport{ContainersDeleted: []string{}}
+	report := container.PruneReport{}
 	until, err := untilOf(filters["until"])
 	if err != nil {
 		return report, err

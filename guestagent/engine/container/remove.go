@@ -38,7 +38,7 @@ func (s *Service) ContainerRemove(ctx context.Context, ref string, force, volume
 			s.Runtime.Resume(ctx, r.ID)
 		}
 		if err := s.halt(ctx, e, "SIGKILL", &zero); err != nil {
-			return errdefs.System("cannot remove container %q: could not kill: %w", "/"+r.Name, err)
+			return errdefs.System("cannot remove container %q: could not kill: %w", r.Name, err)
 		}
 	}
 	return s.remove(ctx, e, volumes)
@@ -52,7 +52,7 @@ func removalConflict(ref string, r *Record) error {
 	case container.StateRestarting:
 		what = "container is restarting: stop the container before removing or force remove"
 	}
-	return errdefs.Conflict("cannot remove container %q: %s", "/"+strings.TrimPrefix(r.Name, "/"), what)
+	return errdefs.Conflict("cannot remove container %q: %s", r.Name, what)
 }
 
 // remove takes away everything of a container that does not run; the caller has its turn. The record goes last, so that

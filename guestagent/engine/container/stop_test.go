@@ -93,11 +93,11 @@ func TestKill(t *testing.T) {
 func TestPause(t *testing.T) {
 	ctx, w := context.Background(), newWorld(t)
 	id := w.run("web")
-	wantKind(t, w.ContainerUnpause(ctx, "web"), errdefs.KindConflict, "Container "+id+" is not paused")
+	wantKind(t, w.ContainerUnpause(ctx, "web"), errdefs.KindUnknown, "Container "+id+" is not paused")
 	if err := w.ContainerPause(ctx, "web"); err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, w.ContainerPause(ctx, "web"), errdefs.KindConflict, "container "+id+" is already paused")
+	wantKind(t, w.ContainerPause(ctx, "web"), errdefs.KindConflict, "Container "+id+" is already paused")
 	wantKind(t, w.ContainerStart(ctx, "web"), errdefs.KindConflict, "cannot start a paused container, try unpause instead")
 	_, err := w.ExecCreate(ctx, "web", &container.ExecCreateRequest{Cmd: []string{"sh"}})
 	wantKind(t, err, errdefs.KindConflict, "Container web is paused, unpause the container before exec")
@@ -156,12 +156,12 @@ func TestRemovalOfWhatRuns(t *testing.T) {
 	ctx, w := context.Background(), newWorld(t)
 	id := w.run("web")
 	err := w.ContainerRemove(ctx, "web", false, false, false)
-	wantKind(t, err, errdefs.KindConflict, `cannot remove container "/web": container is running: stop the container before removing or force remove`)
+	wantKind(t, err, errdefs.KindConflict, `cannot remove container "web": container is running: stop the container before removing or force remove`)
 	if err := w.ContainerPause(ctx, "web"); err != nil {
 		t.Fatal(err)
 	}
 	err = w.ContainerRemove(ctx, "web", false, false, false)
-	wantKind(t, err, errdefs.KindConflict, `cannot remove container "/web": container is paused and must be unpaused first`)
+	wantKind(t, err, errdefs.KindConflict, `cannot remove container "web": container is paused and must be unpaused first`)
 	if err := w.ContainerRemove(ctx, "web", true, false, false); err != nil {
 		t.Fatal(err)
 	}

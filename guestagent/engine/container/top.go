@@ -3,6 +3,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"os/exec"
 	"slices"
@@ -68,7 +69,8 @@ func runPs(ctx context.Context, ps string, args []string, pids []int) (container
 	out, err := exec.CommandContext(ctx, ps, append(slices.Clone(args), "-q"+strings.Join(list, ","))...).Output()
 	if err != nil {
 		if out, err = exec.CommandContext(ctx, ps, args...).Output(); err != nil {
-			return container.TopResponse{}, errdefs.Invalid("ps: %w: %s", err, stderrOf(err))
+			first, _, _ := strings.Cut(stderrOf(err), "\n")
+			return container.TopResponse{}, errdefs.System("ps: %s", cmp.Or(first, err.Error()))
 		}
 	}
 	return parsePs(string(out), pids)

@@ -225,7 +225,7 @@ func TestRemove(t *testing.T) {
 		t.Errorf("remove by ID under a running container: %v", err)
 	}
 	s.cfg.Running = nil
-	want := fmt.Sprintf("conflict: unable to remove repository reference %q (must force) - container %s is using its referenced image %s", ref, user[:12], hex[:12])
+	want := fmt.Sprintf("conflict: unable to delete %s (must be forced) - container %s is using its referenced image %s", ref, user[:12], hex[:12])
 	if _, err := s.ImageRemove(ctx, ref, false, false); err == nil || err.Error() != want || errdefs.KindOf(err) != errdefs.KindConflict {
 		t.Errorf("remove of a used image: %v\nwant %s", err, want)
 	}

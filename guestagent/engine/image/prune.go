@@ -14,7 +14,7 @@ import (
 // ImagePrune removes dangling images, or with dangling=false all that no container uses, and what broken pulls left.
 // Filters: dangling, until, label, label!. It returns when the space is free.
 func (s *Service) ImagePrune(ctx context.Context, filters map[string]map[string]bool) (image.PruneReport, error) {
-	report := image.PruneReport{ImagesDeleted: []image.DeleteResponse{}}
+	report := image.PruneReport{}
 	danglingOnly, rest, err := pruneFilters(filters)
 	if err != nil {
 		return report, err

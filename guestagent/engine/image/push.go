@@ -28,7 +28,7 @@ import (
 func (s *Service) ImagePush(ctx context.Context, ref string, platform *ocispec.Platform, auth *registry.AuthConfig, w io.Writer) error {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
-		return errdefs.Invalid("invalid reference format").WithHint("%q: %s", ref, err)
+		return errdefs.Invalid("%w", err).WithHint("%q cannot be the name of an image", ref)
 	}
 	if !reference.IsNameOnly(named) {
 		return s.pushOne(ctx, named, platform, auth, w)
@@ -66,6 +66,7 @@ func (s *Service) pushOne(ctx context.Context, named reference.Named, platform *
 		Ref: reference.FamiliarString(named), Repository: reference.FamiliarName(named), LoggedIn: regclient.HasCredentials(auth), Push: true,
 	}
 	ctx = s.ctx(ctx)
+	p.out.Line("", fmt.Sprintf("The push refers to repository [%s]", named.Name()))
 	stored, err := s.images.Get(ctx, named.String())
 	if cerrdefs.IsNotFound(err) {
 		return errdefs.NotFound("tag does not exist: %s", reference.FamiliarString(named))
@@ -77,7 +78,6 @@ func (s *Service) pushOne(ctx context.Context, named reference.Named, platform *
 	if err != nil {
 		return err
 	}
-	p.out.Line("", fmt.Sprintf("The push refers to repository [%s]", named.Name()))
 	r := s.registry.TrackedResolver(ctx, reference.Domain(named), auth, tracker)
 	if p.pusher, err = r.Pusher(ctx, named.String()+"@"+target.Digest.String()); err != nil {
 		return regclient.Translate(err, access)

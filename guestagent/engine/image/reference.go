@@ -27,7 +27,7 @@ var shortID = regexp.MustCompile(`^(sha256:)?[0-9a-f]{4,64}$`)
 func parseRef(s string) (reference.Named, error) {
 	named, err := reference.ParseNormalizedNamed(s)
 	if err != nil {
-		return nil, errdefs.Invalid("invalid reference format").WithHint("%q: %s", s, err)
+		return nil, errdefs.Invalid("%w", err).WithHint("%q cannot be the name of an image", s)
 	}
 	if d, ok := named.(reference.Digested); ok {
 		c, err := reference.WithDigest(reference.TrimNamed(named), d.Digest())
@@ -43,7 +43,7 @@ func parseRef(s string) (reference.Named, error) {
 func parseTagged(s string) (reference.NamedTagged, error) {
 	named, err := reference.ParseNormalizedNamed(s)
 	if err != nil {
-		return nil, errdefs.Invalid("invalid reference format").WithHint("%q: %s", s, err)
+		return nil, errdefs.Invalid("%w", err).WithHint("%q cannot be the name of an image", s)
 	}
 	if _, ok := named.(reference.Digested); ok {
 		return nil, errdefs.Invalid("refusing to create a tag with a digest reference")

@@ -83,7 +83,7 @@ func (s *Service) removeName(ctx context.Context, stored images.Image, names []i
 	id := stored.Target.Digest
 	users := s.usersOf(id.String())
 	if len(users) > 0 && !force {
-		return nil, errdefs.Conflict("conflict: unable to remove repository reference %q (must force) - container %s is using its referenced image %s",
+		return nil, errdefs.Conflict("conflict: unable to delete %s (must be forced) - container %s is using its referenced image %s",
 			familiar(stored.Name), short(users[0]), short(id.Encoded()))
 	}
 	if len(users) > 0 {

@@ -60,7 +60,7 @@ func (m *Manager) planConnect(old *sandboxRecord, ref string, want *apinet.Endpo
 		return nil, endpointRecord{}, err
 	}
 	if old.NetNS == "" || n.rec.Driver == driverHost {
-		return nil, endpointRecord{}, errdefs.Forbidden("container cannot be disconnected from host network or connected to host network")
+		return nil, endpointRecord{}, errdefs.Invalid("cannot connect container to host network - container must be created in host network mode")
 	}
 	taken := map[string]bool{}
 	for _, ep := range old.Endpoints {
@@ -69,7 +69,7 @@ func (m *Manager) planConnect(old *sandboxRecord, ref string, want *apinet.Endpo
 		}
 		other := m.networks[ep.NetworkID]
 		if n.rec.Driver == driverNull || (other != nil && other.rec.Driver == driverNull) {
-			return nil, endpointRecord{}, errdefs.Forbidden("container cannot be connected to multiple networks with one of the networks in private (none) mode")
+			return nil, endpointRecord{}, errdefs.Invalid("container cannot be connected to multiple networks with one of the networks in private (none) mode")
 		}
 		taken[ep.Interface] = true
 	}
@@ -110,7 +110,7 @@ func (m *Manager) Disconnect(ctx context.Context, containerID, ref string, _ boo
 	}
 	i := slices.IndexFunc(old.Endpoints, func(ep endpointRecord) bool { return ep.NetworkID == n.rec.ID })
 	if i < 0 {
-		return errdefs.Forbidden("container %s is not connected to network %s", containerID, n.rec.Name)
+		return errdefs.System("container %s is not connected to network %s", containerID, n.rec.Name)
 	}
 	ep := old.Endpoints[i]
 	next := *old

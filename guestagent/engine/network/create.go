@@ -87,6 +87,9 @@ func (m *Manager) newNetwork(req *apinet.CreateRequest) (networkRecord, error) {
 	return rec, m.checkOptions(&network{rec: rec})
 }
 
+// notManager is what dockerd says of networks that need a swarm.
+const notManager = `This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.`
+
 // validName is docker's rule for names of objects.
 var validName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
@@ -98,14 +101,18 @@ func (m *Manager) checkCreate(req *apinet.CreateRequest) error {
 		return errdefs.Invalid("invalid network name %q, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed", req.Name)
 	case req.Driver == driverHost, req.Driver == driverNull:
 		return errdefs.Forbidden("only one instance of %q network is allowed", req.Driver)
+	case req.Driver == "overlay":
+		return errdefs.Forbidden("%s", notManager)
+	case req.Ingress:
+		return errdefs.Forbidden("Ingress network can only be global scope network")
 	case req.Driver != "" && req.Driver != apinet.NetworkDefault && req.Driver != driverBridge:
-		return errdefs.NotFound("could not find plugin %s in v1 plugin registry: plugin not found", req.Driver)
+		return errdefs.NotFound("plugin %q not found", req.Driver)
 	case req.Scope != "" && req.Scope != "local":
 		return errdefs.Forbidden("this node is not a swarm manager: networks of scope %q do not exist here", req.Scope)
 	case req.ConfigOnly, req.ConfigFrom != nil && req.ConfigFrom.Network != "":
 		return errdefs.NotImplemented("configuration-only networks are not implemented")
 	case req.IPAM != nil && req.IPAM.Driver != "" && req.IPAM.Driver != "default":
-		return errdefs.NotFound("could not find IPAM driver %q", req.IPAM.Driver)
+		return errdefs.NotFound("plugin %q not found", req.IPAM.Driver)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -119,7 +126,7 @@ func (m *Manager) checkCreate(req *apinet.CreateRequest) error {
 
 // newIPAM takes the subnets that were asked for and finds those that were not.
 func (m *Manager) newIPAM(rec *networkRecord, want *apinet.IPAM) error {
-	rec.IPAM = apinet.IPAM{Driver: "default", Options: map[string]string{}}
+	rec.IPAM = apinet.IPAM{Driver: "default"} // no options are null, none that were sent {}
 	has := map[bool]bool{}
 	if want != nil {
 		if want.Options != nil {
@@ -180,7 +187,7 @@ func (m *Manager) checkSubnet(c apinet.IPAMConfig, own []apinet.IPAMConfig) erro
 		return errdefs.Invalid("invalid network config:\ninvalid subnet %s: it should be %s", c.Subnet, c.Subnet.Masked())
 	}
 	if c.Gateway.IsValid() && !c.Subnet.Contains(c.Gateway) {
-		return errdefs.Invalid("invalid network config:\ninvalid gateway %s: parent subnet %s doesn't contain it", c.Gateway, c.Subnet)
+		return errdefs.Invalid("invalid network config:\ninvalid gateway %s: parent subnet %s doesn't contain this address", c.Gateway, c.Subnet)
 	}
 	if c.IPRange.IsValid() && (!c.Subnet.Contains(c.IPRange.Addr()) || c.IPRange.Bits() < c.Subnet.Bits()) {
 		return errdefs.Invalid("invalid network config:\ninvalid ip-range %s: it should be within subnet %s", c.IPRange, c.Subnet)

@@ -68,7 +68,7 @@ func (n *network) removable() error {
 	for _, id := range slices.Sorted(maps.Keys(n.endpoints)) {
 		users = append(users, fmt.Sprintf("name:%q id:%q", n.endpoints[id].ContainerName, shortID(n.endpoints[id].Settings.EndpointID)))
 	}
-	return errdefs.Forbidden("error while removing network: network %s id %s has active endpoints (%s)", n.rec.Name, n.rec.ID, strings.Join(users, ", "))
+	return errdefs.Forbidden("error while removing network: network %s has active endpoints (%s)", n.rec.Name, strings.Join(users, ", "))
 }
 
 // NetworkPrune removes users' networks that no running container is on.

@@ -26,7 +26,7 @@ const maxName = 255
 // Errors: Invalid, Conflict where a volume of other options has the name, NotFound for a driver that is not here.
 func (s *Service) Create(_ context.Context, req *volume.CreateRequest) (*volume.Volume, error) {
 	if req.Driver != "" && req.Driver != driver {
-		return nil, errdefs.NotFound("error looking up volume plugin %s: plugin %q not found", req.Driver, req.Driver)
+		return nil, errdefs.NotFound("create %s: error looking up volume plugin %s: plugin %q not found", req.Name, req.Driver, req.Driver)
 	}
 	if req.ClusterVolumeSpec != nil {
 		return nil, errdefs.Invalid("cluster volumes need a swarm, which this engine is not part of")
