@@ -17,7 +17,8 @@ import (
 )
 
 type runOptions struct {
-	detach, quiet bool
+	detach, quiet, sigProxy bool
+	detachKeys              string
 }
 
 func newRun(s *session.Session) *cobra.Command {
@@ -29,6 +30,8 @@ func newRun(s *session.Session) *cobra.Command {
 	flags := runflags.New(f)
 	f.BoolVarP(&o.detach, "detach", "d", false, "Run container in background and print container ID")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress the pull output")
+	f.StringVar(&o.detachKeys, "detach-keys", "", "Override the key sequence for detaching a container")
+	f.BoolVar(&o.sigProxy, "sig-proxy", true, "Proxy received signals to the process")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		spec, err := flags.Build(f, args[0], args[1:])
 		if err != nil {
@@ -40,7 +43,7 @@ func newRun(s *session.Session) *cobra.Command {
 }
 
 func run(ctx context.Context, s *session.Session, o *runOptions, flags *runflags.Flags, spec *runflags.Spec) error {
-	if err := stream.CheckDetachKeys(flags.DetachKeys()); err != nil {
+	if err := stream.CheckDetachKeys(o.detachKeys); err != nil {
 		return runFailed(errdefs.Invalid("%w", err))
 	}
 	cfg := spec.Config
@@ -81,7 +84,7 @@ func run(ctx context.Context, s *session.Session, o *runOptions, flags *runflags
 		return err
 	}
 	a := &attachment{s: s, cl: cl, id: id, tty: cfg.Tty, stdin: cfg.AttachStdin, stdout: cfg.AttachStdout, stderr: cfg.AttachStderr,
-		keys: flags.DetachKeys(), sigProxy: flags.SigProxy(), was: neverStarted}
+		keys: o.detachKeys, sigProxy: o.sigProxy, was: neverStarted}
 	err = a.run(ctx, start, spec.Host.AutoRemove)
 	var exit *session.ExitError
 	if err != nil && !errors.As(err, &exit) {

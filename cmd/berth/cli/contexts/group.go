@@ -11,7 +11,7 @@ import (
 // Group is "berth context".
 func Group(s *session.Session) *cobra.Command {
 	c := &cobra.Command{Use: "context", Short: "Manage contexts", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(newCreate(s), newInspect(s), newList(s), newRemove(s), newShow(s), newUpdate(s), newUse(s))
+	c.AddCommand(newCreate(s), newExport(s), newImport(s), newInspect(s), newList(s), newRemove(s), newShow(s), newUpdate(s), newUse(s))
 	return c
 }
 

@@ -17,7 +17,9 @@ func newCreate(s *session.Session) *cobra.Command {
 	var o client.NetworkCreateOptions
 	var ipv4, ipv6 bool
 	var subnets, gateways, ranges []string
-	labels, driverOpts, aux := opts.NewListOpts(nil), opts.NewMapOpts(nil, nil), opts.NewMapOpts(nil, nil)
+	var ipamDriver string
+	labels, driverOpts := opts.NewListOpts(nil), opts.NewMapOpts(nil, nil)
+	aux, ipamOpts := opts.NewMapOpts(nil, nil), opts.NewMapOpts(nil, nil)
 	c := &cobra.Command{Use: "create [OPTIONS] NETWORK", Short: "Create a network", Args: cobra.ExactArgs(1)}
 	f := c.Flags()
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -34,6 +36,12 @@ func newCreate(s *session.Session) *cobra.Command {
 		}
 		if o.IPAM, err = ipam(subnets, gateways, ranges, aux.GetAll()); err != nil {
 			return errdefs.Invalid("%w", err)
+		}
+		if f.Changed("ipam-driver") || f.Changed("ipam-opt") {
+			if o.IPAM == nil {
+				o.IPAM = &mobynet.IPAM{}
+			}
+			o.IPAM.Driver, o.IPAM.Options = ipamDriver, ipamOpts.GetAll()
 		}
 		r, err := cl.NetworkCreate(c.Context(), args[0], o)
 		if err != nil {
@@ -55,6 +63,9 @@ func newCreate(s *session.Session) *cobra.Command {
 	f.StringSliceVar(&subnets, "subnet", nil, "Subnet in CIDR format that represents a network segment")
 	f.StringSliceVar(&gateways, "gateway", nil, "IPv4 or IPv6 Gateway for the master subnet")
 	f.StringSliceVar(&ranges, "ip-range", nil, "Allocate container ip from a sub-range")
+	f.StringVar(&o.Scope, "scope", "", "Control the network's scope")
+	f.StringVar(&ipamDriver, "ipam-driver", "default", "IP Address Management Driver")
+	f.Var(ipamOpts, "ipam-opt", "Set IPAM driver specific options")
 	f.Var(aux, "aux-address", "Auxiliary IPv4 or IPv6 addresses used by Network driver")
 	return c
 }

@@ -34,8 +34,6 @@ type process struct {
 	restart, stopSignal, logDriver               string
 	stopTimeout                                  int
 	logOpts                                      opts.ListOpts
-	detachKeys                                   string
-	sigProxy                                     bool
 	runtime                                      string
 }
 
@@ -108,12 +106,6 @@ func New(f *pflag.FlagSet) *Flags {
 	return c
 }
 
-// SigProxy says whether signals go to the container.
-func (c *Flags) SigProxy() bool { return c.sigProxy }
-
-// DetachKeys are those of an attached session.
-func (c *Flags) DetachKeys() string { return c.detachKeys }
-
 func listVar(f *pflag.FlagSet, l *opts.ListOpts, name, short, usage string, check opts.ValidatorFctType) {
 	*l = opts.NewListOpts(check)
 	f.VarP(l, name, short, usage)
@@ -138,8 +130,6 @@ func (p *process) declare(f *pflag.FlagSet) {
 	f.IntVar(&p.stopTimeout, "stop-timeout", 0, "Timeout (in seconds) to stop a container")
 	f.StringVar(&p.logDriver, "log-driver", "", "Logging driver for the container")
 	listVar(f, &p.logOpts, "log-opt", "", "Log driver options", nil)
-	f.StringVar(&p.detachKeys, "detach-keys", "", "Override the key sequence for detaching a container")
-	f.BoolVar(&p.sigProxy, "sig-proxy", true, "Proxy received signals to the process")
 	f.StringVar(&p.runtime, "runtime", "", "Runtime to use for this container")
 }
 
