@@ -38,6 +38,11 @@ func (s *Server) imageList(c *call) error {
 	if err != nil {
 		return err
 	}
+	if c.version.Before(51) {
+		for i := range list {
+			list[i].Containers = -1 // dockerd counted them for /system/df alone
+		}
+	}
 	return writeJSON(c.w, http.StatusOK, summariesFor(c.version, list))
 }
 
@@ -47,9 +52,6 @@ func summariesFor(v Version, list []image.Summary) any {
 	for i := range list {
 		if v.Before(48) {
 			list[i].Descriptor = nil
-		}
-		if v.Before(51) {
-			list[i].Containers = -1
 		}
 		old = append(old, legacySummary{Summary: list[i], VirtualSize: list[i].Size})
 	}

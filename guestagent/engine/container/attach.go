@@ -93,8 +93,8 @@ func (s *Service) ContainerResize(ctx context.Context, ref string, height, width
 	if !r.State.running() {
 		return errdefs.Conflict("container %s is not running", r.ID)
 	}
-	if err := s.Runtime.Resize(ctx, r.ID, "", height, width); err != nil {
-		return err
+	if !r.Config.Tty {
+		return nil // as dockerd: there is nothing to do
 	}
-	return nil
+	return s.Runtime.Resize(ctx, r.ID, "", height, width)
 }

@@ -76,7 +76,7 @@ func (s *Service) assemble(img *image.Image, req *container.CreateRequest, host 
 	mergeImage(&cfg, &img.Config.Config)
 	s.mergeDefaults(&h)
 	runtime.HidePaths(&h)
-	r := Record{ID: id, Created: time.Now().UTC(), Config: &cfg, Host: &h, Image: img, Networks: map[string]*network.EndpointSettings{}}
+	r := Record{ID: id, Created: time.Now().UTC(), Config: &cfg, Host: &h, Image: img}
 	r.State.turn(container.StateCreated)
 	if r.Path, r.Args, err = command(&cfg); err != nil {
 		return nil, err
@@ -87,16 +87,8 @@ func (s *Service) assemble(img *image.Image, req *container.CreateRequest, host 
 	if cfg.Hostname == "" {
 		cfg.Hostname, _ = os.Hostname()
 	}
-	if n := req.NetworkingConfig; n != nil {
-		for name, ep := range n.EndpointsConfig {
-			if ep == nil {
-				ep = &network.EndpointSettings{}
-			}
-			if len(ep.MacAddress) > 0 && (h.NetworkMode.IsHost() || h.NetworkMode.IsContainer()) {
-				return nil, errdefs.Invalid("conflicting options: mac-address and the network mode")
-			}
-			r.Networks[name] = ep
-		}
+	if r.Networks, err = endpointsOf(req.NetworkingConfig, &h); err != nil {
+		return nil, err
 	}
 	if err := s.resolveLinks(&r); err != nil {
 		return nil, err
@@ -105,6 +97,28 @@ func (s *Service) assemble(img *image.Image, req *container.CreateRequest, host 
 		return nil, err
 	}
 	return newEntry(r), nil
+}
+
+// endpointsOf are the settings asked for by network. Clients that were told of no network call their own "default": that
+// is the network of the container's mode, and known by that network's name from here on.
+func endpointsOf(n *network.NetworkingConfig, h *container.HostConfig) (map[string]*network.EndpointSettings, error) {
+	nets := map[string]*network.EndpointSettings{}
+	if n == nil {
+		return nets, nil
+	}
+	for name, ep := range n.EndpointsConfig {
+		if ep == nil {
+			ep = &network.EndpointSettings{}
+		}
+		if len(ep.MacAddress) > 0 && (h.NetworkMode.IsHost() || h.NetworkMode.IsContainer()) {
+			return nil, errdefs.Invalid("conflicting options: mac-address and the network mode")
+		}
+		if name == network.NetworkDefault {
+			name = string(h.NetworkMode)
+		}
+		nets[name] = ep
+	}
+	return nets, nil
 }
 
 // furnish makes what a container has on disk: its directory, its writable layer, its volumes, its record.

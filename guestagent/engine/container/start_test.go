@@ -13,6 +13,7 @@ import (
 	"github.com/berthhq/berth/guestagent/engine/runtime"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 )
 
 func TestLifeFromCreationToRemoval(t *testing.T) {
@@ -47,6 +48,22 @@ func TestLifeFromCreationToRemoval(t *testing.T) {
 	want := []string{"create", "start", "die", "destroy"}
 	if got := w.bus.actions(); !slices.Equal(got, want) {
 		t.Errorf("events %v, want %v", got, want)
+	}
+}
+
+func TestTheDefaultNetworkIsKnownByItsName(t *testing.T) {
+	w := newWorld(t)
+	id := w.create("web", func(r *container.CreateRequest) {
+		r.HostConfig.NetworkMode = "default"
+		r.NetworkingConfig = &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{"default": {Aliases: []string{"a"}}}}
+	})
+	got, err := w.ContainerInspect(t.Context(), id, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nets := got.NetworkSettings.Networks
+	if len(nets) != 1 || nets["bridge"] == nil || !slices.Equal(nets["bridge"].Aliases, []string{"a"}) || got.HostConfig.NetworkMode != "bridge" {
+		t.Errorf("networks = %v, mode %q; want the settings under bridge alone", nets, got.HostConfig.NetworkMode)
 	}
 }
 
