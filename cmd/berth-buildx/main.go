@@ -34,7 +34,7 @@ import (
 
 func main() {
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) // that nobody collects traces is no news to a person
-	stack.SetVersionInfo(version.Version, version.Revision) // set by the Makefile from go.mod
+	stack.SetVersionInfo(version.Version, version.Revision)     // set by the Makefile from go.mod
 	cli, err := command.NewDockerCli()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

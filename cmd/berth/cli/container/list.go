@@ -1,12 +1,17 @@
 package container
 
 import (
+	"regexp"
+
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/docker/cli/cli/command/formatter"
 	"github.com/docker/cli/opts"
 	"github.com/moby/moby/client"
 	"github.com/spf13/cobra"
 )
+
+// sizeColumn is the column of a template that the engine measures only where it is asked for.
+var sizeColumn = regexp.MustCompile(`\.Size\b`)
 
 func newList(s *session.Session, name string) *cobra.Command {
 	var all, quiet, size, noTrunc, latest bool
@@ -28,7 +33,8 @@ func newList(s *session.Session, name string) *cobra.Command {
 		if format == "" {
 			format = formatter.TableFormatKey
 		}
-		list, err := cl.ContainerList(c.Context(), client.ContainerListOptions{All: all, Limit: last, Size: size, Filters: filter.Value()})
+		measure := size || sizeColumn.MatchString(format)
+		list, err := cl.ContainerList(c.Context(), client.ContainerListOptions{All: all, Limit: last, Size: measure, Filters: filter.Value()})
 		if err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func newPort(s *session.Session) *cobra.Command {
 				return errdefs.Invalid("invalid port %q", args[1])
 			}
 			if len(ports[p]) == 0 {
-				return errdefs.NotFound("no public port '%s' published for %s", args[1], args[0])
+				return errdefs.NotFound("Error: No public port '%s' published for %s", args[1], args[0])
 			}
 			for _, b := range ports[p] {
 				lines = append(lines, hostPort(b))
