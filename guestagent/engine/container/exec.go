@@ -269,7 +269,7 @@ func (s *Service) ExecInspect(ctx context.Context, id string) (*container.ExecIn
 	defer s.mu.Unlock()
 	privileged := x.req.Privileged
 	return &container.ExecInspectResponse{
-		ID: x.id, Running: x.running, ExitCode: x.code, ContainerID: r.ID, Pid: x.pid, CanRemove: x.code != nil, DetachKeys: x.keys,
+		ID: x.id, Running: x.running, ExitCode: x.code, ContainerID: r.ID, Pid: x.pid, DetachKeys: append([]byte{}, x.keys...), // "", never null
 		OpenStdin: x.req.AttachStdin, OpenStdout: x.req.AttachStdout, OpenStderr: x.req.AttachStderr,
 		ProcessConfig: &container.ExecProcessConfig{
 			Tty: x.req.Tty, Entrypoint: x.req.Cmd[0], Arguments: append([]string{}, x.req.Cmd[1:]...), Privileged: &privileged, User: x.req.User,

@@ -66,7 +66,10 @@ func (s *Service) ContainerUpdate(ctx context.Context, ref string, cfg *containe
 		return none, err
 	}
 	s.publish(&r, "update")
-	return container.UpdateResponse{Warnings: append(warnings, discarded...)}, nil
+	if warnings = append(warnings, discarded...); len(warnings) == 0 {
+		warnings = nil // null, as dockerd
+	}
+	return container.UpdateResponse{Warnings: warnings}, nil
 }
 
 // conflictingCPU refuses to set one way of limiting CPU time where the other is set already.
