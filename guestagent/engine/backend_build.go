@@ -69,7 +69,7 @@ func (b systemBackend) cacheUsage(ctx context.Context) (*apibuild.DiskUsage, err
 }
 
 // newBuilder makes what builds images; it opens nothing before the first build.
-func (e *Engine) newBuilder(gateways []netip.Addr) *build.Builder {
+func (e *Engine) newBuilder(gateways []netip.Addr) (*build.Builder, error) {
 	d := e.defaults()
 	return build.New(build.Options{
 		Layout: e.opts.Layout, Images: e.images, Networks: e.networks, Runtime: e.runtime, Bus: e.bus,

@@ -97,7 +97,9 @@ func (e *Engine) open(ctx context.Context) (err error) {
 		return err
 	}
 	e.images.SetUsers(e.containers.Users)
-	e.builder = e.newBuilder(netCfg.HostGateways)
+	if e.builder, err = e.newBuilder(netCfg.HostGateways); err != nil {
+		return err
+	}
 	if err := e.settle(ctx); err != nil {
 		return err
 	}

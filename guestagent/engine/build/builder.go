@@ -46,8 +46,13 @@ type Builder struct {
 	closed bool
 }
 
-// New makes a builder. It opens nothing yet.
-func New(o Options) *Builder { return &Builder{o: o, jobs: newJobs(), past: classic.NewMemory()} }
+// New makes a builder and clears what the builds of an engine that was killed have left mounted. It opens nothing yet.
+func New(o Options) (*Builder, error) {
+	if err := clearLeft(o.Layout); err != nil {
+		return nil, errdefs.System("what a build has left behind: %w", err)
+	}
+	return &Builder{o: o, jobs: newJobs(), past: classic.NewMemory()}, nil
+}
 
 // open gives BuildKit, opened by the first caller.
 func (b *Builder) open(ctx context.Context) (*kit, error) {

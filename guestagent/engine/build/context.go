@@ -37,11 +37,7 @@ func unpackContext(l paths.Layout, body io.Reader, dockerfile string) (c *buildC
 		return nil, errdefs.System("the build's context: %w", err)
 	}
 	c = &buildContext{top: dir}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.close())
-		}
-	}()
+	defer c.closeOn(&err)()
 	if c.root, err = os.Open(dir); err != nil {
 		return nil, errdefs.System("the build's context: %w", err)
 	}
@@ -53,6 +49,15 @@ func unpackContext(l paths.Layout, body io.Reader, dockerfile string) (c *buildC
 		return nil, errdefs.Invalid("the build's context: %w", err)
 	}
 	return c, c.find(dockerfile)
+}
+
+// closeOn gives what closes a context at the end of a function that fails.
+func (c *buildContext) closeOn(err *error) func() {
+	return func() {
+		if *err != nil {
+			*err = errors.Join(*err, c.close())
+		}
+	}
 }
 
 func (c *buildContext) close() error {

@@ -26,11 +26,7 @@ func cloneContext(ctx context.Context, l paths.Layout, address, dockerfile strin
 		return nil, errdefs.System("the build's context: %w", err)
 	}
 	c = &buildContext{top: top}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.close())
-		}
-	}()
+	defer c.closeOn(&err)()
 	if strings.HasPrefix(address, "github.com/") {
 		address = "https://" + address
 	}

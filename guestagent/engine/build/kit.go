@@ -47,9 +47,6 @@ func openKit(ctx context.Context, o Options) (_ *kit, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := clearLeftMounts(o.Layout.Images()); err != nil {
-		return nil, err
-	}
 	k := &kit{}
 	k.sandbox, err = sandbox.New(sandbox.Options{
 		Layout: o.Layout, Runtime: o.Runtime, Networks: o.Networks, Cgroups: o.Cgroups, CgroupNS: o.CgroupNS,

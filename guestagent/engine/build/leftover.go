@@ -3,11 +3,15 @@
 package build
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/berthhq/berth/guestagent/engine/build/sandbox"
+	"github.com/berthhq/berth/internal/paths"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +37,15 @@ func shows(m *mountinfo.Info, images string) bool {
 	}
 	here, err := os.Stat(filepath.Join(images, m.Root[at:]))
 	return err == nil && os.SameFile(there, here)
+}
+
+// clearLeft takes away what an engine that was killed in the middle of a build has left; where none ever built it looks
+// no further.
+func clearLeft(l paths.Layout) error {
+	if _, err := os.Stat(l.BuildRun()); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return errors.Join(sandbox.Clear(l.BuildRun()), clearLeftMounts(l.Images()))
 }
 
 // clearLeftMounts takes away what an engine that was killed in the middle of a build left mounted of the images.

@@ -39,8 +39,8 @@ func (s imageStore) in(ctx context.Context) context.Context {
 	return namespaces.WithNamespace(ctx, s.namespace)
 }
 
-// byID is a reference that was, as typed, the beginning of an image's ID.
-var byID = regexp.MustCompile(`^docker\.io/library/([0-9a-f]{4,64}):latest$`)
+// byID is a reference that was, as typed, an image's ID or its beginning.
+var byID = regexp.MustCompile(`^docker\.io/library/(?:([0-9a-f]{4,64}):latest|sha256:([0-9a-f]{64}))$`)
 
 // Get finds an image by its name, or by the ID that was taken for one.
 func (s imageStore) Get(ctx context.Context, name string) (images.Image, error) {
@@ -49,7 +49,8 @@ func (s imageStore) Get(ctx context.Context, name string) (images.Image, error) 
 		return img, nil
 	}
 	if id := byID.FindStringSubmatch(name); id != nil {
-		if target, lerr := s.images.Lookup(ctx, id[1]); lerr == nil && strings.HasPrefix(target.Digest.Encoded(), id[1]) {
+		digits := id[1] + id[2]
+		if target, lerr := s.images.Lookup(ctx, digits); lerr == nil && strings.HasPrefix(target.Digest.Encoded(), digits) {
 			return images.Image{Name: name, Target: target}, nil
 		}
 	}

@@ -25,8 +25,9 @@ type Printer struct {
 	vertices map[string]int // digest -> step
 	seen     map[string]bool
 	current  int
-	fresh    bool // a step of the current stage was not cached, so those after it are not
-	over     bool // no more progress comes
+	chain    string // stands for the steps of the current stage so far
+	fresh    bool   // a step of the current stage was not cached, so those after it are not
+	over     bool   // no more progress comes
 	err      error
 }
 
@@ -167,10 +168,10 @@ func (p *Printer) done(i int) bool {
 	return (all || p.over) && !failed
 }
 
-// laterBegun says whether a step after i has begun, so that one without a vertex will never have one.
+// laterBegun says whether a step of the same stage after i has begun, so that one without a vertex will never have one.
 func (p *Printer) laterBegun(i int) bool {
-	for _, s := range p.steps[i+1:] {
-		if s.begun {
+	for j := i + 1; j < len(p.steps) && p.plan.Steps[j].stage == p.plan.Steps[i].stage; j++ {
+		if p.steps[j].begun {
 			return true
 		}
 	}
@@ -181,7 +182,9 @@ func (p *Printer) laterBegun(i int) bool {
 func (p *Printer) arrow(i int) {
 	s, step := &p.steps[i], &p.plan.Steps[i]
 	if step.Base != "" || step.nothing {
-		p.fresh = false
+		p.fresh, p.chain = false, s.id
+	} else {
+		p.chain = digest(p.chain + "\n" + step.Text)
 	}
 	switch {
 	case !step.needed:
@@ -225,13 +228,12 @@ func (p *Printer) cached(i int) bool {
 	if !step.changesConfig() {
 		return s.cached && len(s.vertices) > 0
 	}
-	return p.past.remember(p.derived(i)) && !p.fresh
+	return p.past.remember(p.chain) && !p.fresh
 }
 
 // container is an ID for the container in which a command runs: it has none that could be asked for.
 func (p *Printer) container(i int) string {
-	sum := sha256.Sum256([]byte("container " + p.steps[i].id))
-	return hex.EncodeToString(sum[:])[:shortLength]
+	return digest("container " + p.steps[i].id)[:shortLength]
 }
 
 // derived is an ID for what a step made that only changes the image's configuration: BuildKit knows none.
@@ -240,8 +242,12 @@ func (p *Printer) derived(i int) string {
 	if i > 0 {
 		before = p.steps[i-1].id
 	}
-	sum := sha256.Sum256([]byte(before + "\n" + p.plan.Steps[i].Text))
-	return hex.EncodeToString(sum[:])[:shortLength]
+	return digest(before + "\n" + p.plan.Steps[i].Text)[:shortLength]
+}
+
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
 }
 
 // Finish ends the account of a build that made an image; the ID is empty where the result went elsewhere.

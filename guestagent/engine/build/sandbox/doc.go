@@ -4,5 +4,5 @@
 //
 // The life of a command: its root is mounted below Layout.BuildRun(), its network is attached, its streams are joined,
 // it is started and waited for; then all of that is taken away again, whatever failed. What an engine that was killed
-// leaves is cleared by New.
+// leaves is cleared by Clear.
 package sandbox

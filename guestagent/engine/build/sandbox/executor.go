@@ -56,19 +56,20 @@ type Executor struct {
 
 var _ executor.Executor = (*Executor)(nil)
 
-// New makes an executor and clears up after one that was killed. Close ends it.
+// New makes an executor. Close ends it.
 func New(o Options) (*Executor, error) {
-	dir := o.Layout.BuildRun()
-	if err := unmountBelow(dir); err != nil {
-		return nil, errdefs.System("clearing %s: %w", dir, err)
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return nil, errdefs.System("clearing %s: %w", dir, err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, errdefs.System("making %s: %w", dir, err)
+	if err := os.MkdirAll(o.Layout.BuildRun(), 0o700); err != nil {
+		return nil, errdefs.System("making %s: %w", o.Layout.BuildRun(), err)
 	}
 	return &Executor{Options: o, exits: newExits(o.Runtime), running: map[string]*command{}}, nil
+}
+
+// Clear removes the directory of commands, with what an engine that was killed left mounted in it.
+func Clear(dir string) error {
+	if err := unmountBelow(dir); err != nil {
+		return errdefs.System("clearing %s: %w", dir, err)
+	}
+	return os.RemoveAll(dir)
 }
 
 // Close ends what follows the supervisor. Commands must have ended.
