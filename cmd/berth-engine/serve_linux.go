@@ -57,7 +57,12 @@ func serve(ctx context.Context, o options, stderr io.Writer) error {
 	}()
 	go trim.Run(ctx, keepHeap)
 	logger.Info("serving", "socket", o.layout.Socket(), "pid", os.Getpid())
-	return e.Serve(ctx, listeners...)
+	err = e.Serve(ctx, listeners...)
+	if ctx.Err() != nil && shutsDown(systemState) {
+		logger.Info("the machine shuts down: stopping containers")
+		e.Shutdown(context.WithoutCancel(ctx))
+	}
+	return err
 }
 
 // binDir is where the engine's companions are: beside itself.

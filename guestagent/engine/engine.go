@@ -135,6 +135,9 @@ func (e *Engine) Serve(ctx context.Context, listeners ...net.Listener) error {
 	return errors.Join(errs...)
 }
 
+// Shutdown ends all containers because the machine shuts down; Close is to follow.
+func (e *Engine) Shutdown(ctx context.Context) { e.containers.Shutdown(ctx) }
+
 // Close ends the engine. Containers, their names and ports go on.
 func (e *Engine) Close() error {
 	var errs []error

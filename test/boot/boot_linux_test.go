@@ -42,7 +42,7 @@ func TestSystemd(t *testing.T) {
 	for _, want := range []string{
 		"driver systemd/2", "active active", "cgroup 0::/system.slice/berth-ID.scope", "scope active", "memory 67108864",
 		"parent 0::/jobs.slice/berth-ID.scope", "answers keep", "kept its process", "first boot is over",
-		"after reboot keep systemd/2 lives", "left inactive", "second boot is over",
+		"after reboot keep systemd/2 lives", "said goodbye", "polite running", "left inactive", "second boot is over",
 	} {
 		if !strings.Contains(told, "BOOT "+want+"\n") {
 			t.Errorf("not told: %s", want)

@@ -20,7 +20,7 @@ const (
 
 // policy says whether a container that ended is started again, and after how long.
 func (s *Service) policy(e *entry, r *Record, st *proto.State) (again bool, delay time.Duration) {
-	if r.Stopped || r.Doomed {
+	if r.Stopped || r.Doomed || s.closing.Load() {
 		return false, 0
 	}
 	p := r.Host.RestartPolicy
@@ -72,7 +72,7 @@ func (s *Service) restartLater(e *entry, delay time.Duration) {
 			return
 		}
 		defer release()
-		if r := e.snapshot(); ctx.Err() != nil || r.State.Status != container.StateRestarting || r.Doomed {
+		if r := e.snapshot(); ctx.Err() != nil || r.State.Status != container.StateRestarting || r.Doomed || s.closing.Load() {
 			return
 		}
 		if err := s.start(ctx, e); err != nil {

@@ -149,11 +149,13 @@ func (s *Service) startsWithEngine(r *Record) bool {
 	if r.State.Status != container.StateExited {
 		return false
 	}
-	switch r.Host.RestartPolicy.Name {
+	switch p := r.Host.RestartPolicy; p.Name {
 	case container.RestartPolicyAlways:
 		return true
 	case container.RestartPolicyUnlessStopped:
 		return !r.Stopped
+	case container.RestartPolicyOnFailure: // one that failed with tries left was ended by the machine's shutdown
+		return !r.Stopped && r.State.ExitCode != 0 && (p.MaximumRetryCount == 0 || r.Restarts < p.MaximumRetryCount)
 	}
 	return false
 }
@@ -164,7 +166,7 @@ func (s *Service) revive(e *entry) {
 		return
 	}
 	defer release()
-	if r := e.snapshot(); r.State.running() || r.Doomed {
+	if r := e.snapshot(); r.State.running() || r.Doomed || s.closing.Load() {
 		return
 	}
 	if s.start(s.ctx, e) != nil {

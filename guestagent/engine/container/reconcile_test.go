@@ -75,6 +75,35 @@ func TestPoliciesWhenTheEngineStarts(t *testing.T) {
 	}
 }
 
+// The machine's shutdown ends containers without a word from a person: policies start them when it is back.
+func TestPoliciesAfterAShutdown(t *testing.T) {
+	w := newWorld(t)
+	ids := map[string]string{}
+	for name, policy := range map[string]container.RestartPolicyMode{"always": "always", "unless": "unless-stopped", "never": "no", "failing": "on-failure", "halted": "on-failure"} {
+		ids[name] = w.run(name, restarts(policy, 0))
+	}
+	if err := w.ContainerStop(context.Background(), "halted", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	gone := w.run("gone", autoRemove)
+	w.Shutdown(context.Background())
+	for name, id := range ids {
+		if r := w.record(id); r.State.Status != container.StateExited || r.State.ExitCode != 143 || r.Stopped != (name == "halted") {
+			t.Errorf("%s was left %s, code %d, stopped %v", name, r.State.Status, r.State.ExitCode, r.Stopped)
+		}
+	}
+	w.vanishes(gone)
+	if n := w.rt.known(); n != 0 {
+		t.Errorf("%d processes are left", n)
+	}
+	w.reboot(func() {})
+	for name, want := range map[string]container.ContainerState{
+		"always": "running", "unless": "running", "failing": "running", "never": "exited", "halted": "exited",
+	} {
+		w.reaches(ids[name], want)
+	}
+}
+
 func TestARecordBehindTheTruthIsMended(t *testing.T) {
 	w := newWorld(t)
 	id := w.create("web")

@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	"github.com/berthhq/berth/internal/errdefs"
@@ -20,6 +21,8 @@ type Service struct {
 	ctx    context.Context // of everything that outlives a request
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup // health checks, restarts, the watcher
+
+	closing atomic.Bool // the machine shuts down: policies start nothing
 
 	mu     sync.Mutex
 	byID   map[string]*entry

@@ -61,6 +61,11 @@ func (s *Service) halt(ctx context.Context, e *entry, sig string, timeout *int) 
 	}); err != nil {
 		return err
 	}
+	return s.end(ctx, e, sig, timeout)
+}
+
+// end ends a container that runs; the caller has the turn.
+func (s *Service) end(ctx context.Context, e *entry, sig string, timeout *int) error {
 	r := e.snapshot()
 	if !r.State.running() {
 		return nil

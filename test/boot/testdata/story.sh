@@ -23,16 +23,23 @@ if [ ! -e /root/second ]; then
 	systemctl restart berth.service
 	say answers "$(berth ps --format '{{.Names}}')"
 	[ "$(pid keep)" = "$before" ] && [ -d /proc/$before ] && say "kept its process"
+	mkdir /root/said
+	berth run -d --network none --name polite --restart unless-stopped --stop-signal USR1 -v /root/said:/said bb \
+		sh -c 'trap "echo goodbye >/said/last; exit 3" USR1; while :; do sleep 1; done'
 	touch /root/second
 	trap - EXIT
 	end "first boot is over" reboot
 fi
-for _ in $(seq 60); do
-	[ "$(berth inspect --format '{{.State.Running}}' keep)" = true ] && break
+# A container that is about to be started once more counts as running, here as in docker: its status tells the two apart.
+for _ in $(seq 120); do
+	[ "$(berth inspect --format '{{.State.Status}}' keep)" = running ] && break
 	sleep 1
 done
+say "state" "$(berth inspect --format '{{.State.Status}} {{.State.Error}}' keep)"
 say "after reboot" "$(berth ps --format '{{.Names}}')" "$(field)" "$(berth exec keep echo lives)"
-berth rm -f keep >/dev/null
+say "said" "$(cat /root/said/last)" # by its own signal, which only the engine sends
+say "polite" "$(berth inspect --format '{{.State.Status}}' polite)"
+berth rm -f keep polite >/dev/null
 berth system uninstall
 say "left" "$(systemctl is-active berth.service)"
 end "second boot is over" poweroff

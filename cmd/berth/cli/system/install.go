@@ -40,7 +40,11 @@ func newInstall(s *session.Session) *cobra.Command {
 			return err
 		}
 		fmt.Fprintf(s.Out, "%s is enabled and runs; containers with --restart always come back after a reboot\n", unitName)
-		return addContext(s, ep, endpoint.Contexts{Dir: s.ConfigDir()})
+		if err := addContext(s, ep, endpoint.Contexts{Dir: s.ConfigDir()}); err != nil {
+			return err
+		}
+		addInvokers(c.Context(), s, ep)
+		return nil
 	}
 	return c
 }
@@ -181,4 +185,30 @@ func addContext(s *session.Session, ep endpoint.Endpoint, store endpoint.Context
 		fmt.Fprintf(s.Out, "docker --context %s reaches it too\n", contextName)
 	}
 	return err
+}
+
+// addInvokers makes the context for the person who called sudo too. The service is installed whether or not that works.
+func addInvokers(ctx context.Context, s *session.Session, ep endpoint.Endpoint) {
+	self, err := os.Executable()
+	if err != nil {
+		return
+	}
+	c := contextOf(ep)
+	out, _, err := asInvoker(ctx, os.Getenv, self, "context", "create", c.Name, "--description", c.Description, "--docker", "host="+c.Host)
+	if err != nil && !strings.Contains(out, "already exists") {
+		fmt.Fprintf(s.Err, "no docker context for %s: %s\n", os.Getenv("SUDO_USER"), out)
+	}
+}
+
+// dropInvokers takes it away again, unless it leads elsewhere by now.
+func dropInvokers(ctx context.Context, ep endpoint.Endpoint) {
+	self, err := os.Executable()
+	if err != nil {
+		return
+	}
+	c := contextOf(ep)
+	host, ok, err := asInvoker(ctx, os.Getenv, self, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}", c.Name)
+	if ok && err == nil && host == c.Host {
+		asInvoker(ctx, os.Getenv, self, "context", "rm", c.Name)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -129,5 +130,27 @@ func TestTheContextComesAndGoes(t *testing.T) {
 	}
 	if c, err := store.Get("berth"); err != nil || c != theirs {
 		t.Errorf("somebody's own context became %+v, %v", c, err)
+	}
+}
+
+func TestTheInvokersFilesAreTheInvokers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("becoming somebody else wants root")
+	}
+	env := func(uid string) func(string) string {
+		return func(string) string { return uid }
+	}
+	who, err := user.Lookup("nobody")
+	if err != nil {
+		t.Skip("there is no nobody here")
+	}
+	out, ok, err := asInvoker(t.Context(), env(who.Uid), "/bin/sh", "-c", "id -u; id -G; echo $HOME")
+	if want := who.Uid + "\n" + who.Gid + "\n" + who.HomeDir; out != want || !ok || err != nil {
+		t.Errorf("as %q, %v, %v; want %q", out, ok, err, want)
+	}
+	for _, uid := range []string{"", "0", "x"} {
+		if out, ok, err := asInvoker(t.Context(), env(uid), "/bin/sh", "-c", "id -u"); out != "" || ok || err != nil {
+			t.Errorf("SUDO_UID=%s: %q, %v, %v", uid, out, ok, err)
+		}
 	}
 }

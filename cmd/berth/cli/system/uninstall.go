@@ -29,6 +29,7 @@ func newUninstall(s *session.Session) *cobra.Command {
 		if err := dropContext(ep, endpoint.Contexts{Dir: s.ConfigDir()}); err != nil {
 			return err
 		}
+		dropInvokers(c.Context(), ep)
 		fmt.Fprintf(s.Out, "%s is gone; containers go on until the next berth command starts an engine for them\n", unitName)
 		return nil
 	}
