@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,13 +42,34 @@ func handover(conn net.Conn) (*os.File, error) {
 }
 
 // bridge carries bytes both ways. The client's end of input is passed on; when the supervisor closes, the client's
-// connection is closed, which ends the other direction.
+// connection is closed, which ends the other direction. So does a client that is gone.
 func bridge(client net.Conn, ours *net.UnixConn) {
 	go func() {
 		io.Copy(ours, client)
 		ours.CloseWrite()
+		if t, ok := client.(interface{ NetConn() net.Conn }); ok && awaitHangup(t.NetConn()) {
+			ours.Close()
+		}
 	}()
 	io.Copy(client, ours)
 	client.Close()
 	ours.Close()
+}
+
+// awaitHangup returns true when the peer has given a TCP connection up in both directions, which keep-alive finds out;
+// false when the connection was closed here.
+func awaitHangup(conn net.Conn) bool {
+	s, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return false
+	}
+	return raw.Read(func(fd uintptr) bool {
+		p := []unix.PollFd{{Fd: int32(fd)}}
+		n, err := unix.Poll(p, 0)
+		return n > 0 && err == nil && p[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
+	}) == nil
 }

@@ -69,15 +69,20 @@ func (h *Hub) Attach(f *os.File, opts proto.Attach, gone func()) error {
 			gone()
 		}
 	}()
-	if opts.Stdin {
-		go h.input(c)
-	}
+	go func() {
+		if opts.Stdin {
+			h.input(c)
+		}
+		if c.awaitHangup() {
+			c.abort()
+		}
+	}()
 	return nil
 }
 
 // input carries one client's input to the process, beginning when there is one.
 func (h *Hub) input(c *client) {
-	<-h.bound
+	c.await(h.bound)
 	h.mu.Lock()
 	stdin, once := h.proc.Stdin, h.once
 	h.mu.Unlock()

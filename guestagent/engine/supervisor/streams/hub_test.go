@@ -251,3 +251,67 @@ func TestFrame(t *testing.T) {
 		}
 	}
 }
+
+// clients is how many a hub has.
+func clients(h *Hub) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.clients)
+}
+
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("still not so: " + what)
+		}
+	}
+}
+
+// A process that writes nothing does not keep the connection of a client that has left, whatever the client asked for.
+func TestAClientThatLeavesASilentProcessIsForgotten(t *testing.T) {
+	for name, o := range map[string]proto.Attach{
+		"output only": {Stdout: true}, "input too": {Stdin: true, Stdout: true}, "nothing": {},
+	} {
+		h, _ := bound(t, true, false, nil)
+		attach(t, h, o).Close()
+		eventually(t, name+": the client is gone", func() bool { return clients(h) == 0 })
+		c := attach(t, h, o)
+		must(t, c.CloseWrite())
+		time.Sleep(50 * time.Millisecond)
+		if clients(h) != 1 {
+			t.Errorf("%s: a client that only sends no more was dropped", name)
+		}
+		c.Close()
+		eventually(t, name+": the client is gone after its other half", func() bool { return clients(h) == 0 })
+	}
+}
+
+// The same before there is a process. What the client has sent by then still reaches it.
+func TestAClientThatLeavesBeforeTheProcess(t *testing.T) {
+	h := NewHub(Callbacks{})
+	silent := attach(t, h, proto.Attach{Stdin: true, Stdout: true})
+	silent.Close()
+	eventually(t, "the client is gone", func() bool { return clients(h) == 0 })
+	said := attach(t, h, proto.Attach{Stdin: true})
+	if _, err := said.Write([]byte("last words")); err != nil {
+		t.Fatal(err)
+	}
+	said.Close()
+	waiting := attach(t, h, proto.Attach{Stdout: true})
+	p, child, err := Pipes(true)
+	must(t, err)
+	t.Cleanup(func() { child.Close(); h.Drop() })
+	h.Bind(p, false, Outlet{}, Outlet{})
+	words := make([]byte, 10)
+	if _, err := io.ReadFull(child.Stdin, words); err != nil || string(words) != "last words" {
+		t.Errorf("the process read %q, %v", words, err)
+	}
+	if _, err := child.Stdout.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 5)
+	if _, err := io.ReadFull(waiting, b); err != nil || string(b) != "hello" {
+		t.Errorf("the client that stayed read %q, %v", b, err)
+	}
+}
