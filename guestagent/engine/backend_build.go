@@ -73,7 +73,7 @@ func (e *Engine) newBuilder(gateways []netip.Addr) (*build.Builder, error) {
 	d := e.defaults()
 	return build.New(build.Options{
 		Layout: e.opts.Layout, Images: e.images, Networks: e.networks, Runtime: e.runtime, Bus: e.bus,
-		HostGateways: e.gateways(gateways), Cgroups: d.Cgroups, CgroupNS: d.CgroupNS,
+		HostGateways: e.gateways(gateways), Cgroups: d.Cgroups, CgroupNS: d.CgroupNS, Log: e.opts.Log,
 	})
 }
 

@@ -6,7 +6,9 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/build/classic"
 	"github.com/berthhq/berth/guestagent/engine/build/sandbox"
@@ -42,9 +44,15 @@ type Builder struct {
 	past *classic.Memory
 
 	mu     sync.Mutex
-	kit    *kit // nil until the first call that needs it
+	kit    *kit // nil while nobody needs it
+	users  int  // of kit
+	idle   *time.Timer
 	closed bool
 }
+
+// idleTime is how long BuildKit stays open after its last use. Opening it takes some milliseconds, and the memory that
+// it holds is a good part of an idle engine's.
+const idleTime = time.Minute
 
 // New makes a builder and clears what the builds of an engine that was killed have left mounted. It opens nothing yet.
 func New(o Options) (*Builder, error) {
@@ -54,21 +62,48 @@ func New(o Options) (*Builder, error) {
 	return &Builder{o: o, jobs: newJobs(), past: classic.NewMemory()}, nil
 }
 
-// open gives BuildKit, opened by the first caller.
-func (b *Builder) open(ctx context.Context) (*kit, error) {
+// open gives BuildKit, opened by the first caller, until done is called.
+func (b *Builder) open(ctx context.Context) (k *kit, done func(), err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		return nil, errdefs.Unavailable("the engine is stopping")
+		return nil, nil, errdefs.Unavailable("the engine is stopping")
 	}
 	if b.kit == nil {
 		k, err := openKit(context.WithoutCancel(ctx), b.o)
 		if err != nil {
-			return nil, errdefs.System("starting BuildKit: %w", err)
+			return nil, nil, errdefs.System("starting BuildKit: %w", err)
 		}
 		b.kit = k
 	}
-	return b.kit, nil
+	b.users++
+	if b.idle != nil {
+		b.idle.Stop()
+	}
+	return b.kit, sync.OnceFunc(b.leave), nil
+}
+
+// leave notes that one user needs BuildKit no more.
+func (b *Builder) leave() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.users--; b.users == 0 && !b.closed {
+		b.idle = time.AfterFunc(idleTime, b.rest)
+	}
+}
+
+// rest closes BuildKit where it still has no user.
+func (b *Builder) rest() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.users > 0 || b.kit == nil {
+		return
+	}
+	if err := b.kit.close(); err != nil {
+		b.o.Log.Warn("closing BuildKit", "error", err)
+	}
+	b.kit = nil
+	debug.FreeOSMemory()
 }
 
 // Close ends the builds under way and closes BuildKit.
@@ -76,6 +111,9 @@ func (b *Builder) Close() error {
 	b.mu.Lock()
 	k := b.kit
 	b.kit, b.closed = nil, true
+	if b.idle != nil {
+		b.idle.Stop()
+	}
 	b.mu.Unlock()
 	b.jobs.cancelAll()
 	if k == nil {

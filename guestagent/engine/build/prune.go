@@ -28,10 +28,11 @@ func (b *Builder) Prune(ctx context.Context, o PruneOptions) (build.CachePruneRe
 	if err != nil {
 		return report, err
 	}
-	k, err := b.open(ctx)
+	k, done, err := b.open(ctx)
 	if err != nil {
 		return report, err
 	}
+	defer done()
 	total := int64(0)
 	err = k.controller.Prune(&controlapi.PruneRequest{
 		All: o.All, Filter: []string{filter}, KeepDuration: int64(age),

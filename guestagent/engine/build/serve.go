@@ -12,20 +12,33 @@ import (
 
 // Session serves a client's session until it ends. It owns the connection.
 func (b *Builder) Session(ctx context.Context, conn net.Conn, headers http.Header) error {
-	k, err := b.open(ctx)
+	k, done, err := b.open(ctx)
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
+	defer done()
 	return k.sessions.HandleConn(ctx, conn, headers)
 }
 
 // Control serves BuildKit's own protocol. The connection is its client's and BuildKit's from now on.
 func (b *Builder) Control(ctx context.Context, conn net.Conn) error {
-	k, err := b.open(ctx)
+	k, done, err := b.open(ctx)
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	return k.dialled.hand(ctx, conn)
+	return k.dialled.hand(ctx, &usedConn{conn, done})
+}
+
+// usedConn is a connection of a user of BuildKit.
+type usedConn struct {
+	net.Conn
+	done func()
+}
+
+// Close ends the use, too.
+func (c *usedConn) Close() error {
+	defer c.done()
+	return c.Conn.Close()
 }
 
 // Cancel ends the build to which its client gave an ID; one that is not there is no error.

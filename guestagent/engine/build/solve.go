@@ -48,10 +48,11 @@ func (b *Builder) Build(ctx context.Context, r *Request, w io.Writer) (id string
 		defer done()
 		r.Body, r.Remote = body, ""
 	}
-	k, err := b.open(ctx)
+	k, done, err := b.open(ctx)
 	if err != nil {
 		return "", err
 	}
+	defer done()
 	if r.Classic {
 		return b.classic(ctx, k, r, w)
 	}

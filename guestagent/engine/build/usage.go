@@ -18,10 +18,11 @@ func (b *Builder) Usage(ctx context.Context) ([]build.CacheRecord, error) {
 	if !b.used() {
 		return []build.CacheRecord{}, nil
 	}
-	k, err := b.open(ctx)
+	k, done, err := b.open(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	resp, err := k.controller.DiskUsage(ctx, &controlapi.DiskUsageRequest{})
 	if err != nil {
 		return nil, errdefs.System("measuring the build cache: %w", err)
