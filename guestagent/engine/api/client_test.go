@@ -317,7 +317,7 @@ func TestCreateArrivesWhole(t *testing.T) {
 		HostConfig: &container.HostConfig{
 			PortBindings: network.PortMap{port: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: "8080"}}},
 			DNS:          []netip.Addr{netip.MustParseAddr("9.9.9.9")},
-			Resources:    container.Resources{Memory: 1 << 20, PidsLimit: new(int64)},
+			Resources:    container.Resources{Memory: 1 << 20, PidsLimit: new(int64), MemorySwappiness: new(int64(-1))},
 		},
 		NetworkingConfig: &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{"back": {Aliases: []string{"w"}, MacAddress: network.HardwareAddr{2, 0, 0, 0, 0, 1}}}},
 	})
@@ -330,8 +330,8 @@ func TestCreateArrivesWhole(t *testing.T) {
 		t.Errorf("config = %+v", got.Config)
 	case got.HostConfig.PortBindings[port][0].HostPort != "8080", got.HostConfig.DNS[0].String() != "9.9.9.9", got.HostConfig.Memory != 1<<20:
 		t.Errorf("host config = %+v", got.HostConfig)
-	case *got.HostConfig.PidsLimit != -1:
-		t.Errorf("a pids limit of 0 became %d, want -1: unlimited", *got.HostConfig.PidsLimit)
+	case got.HostConfig.PidsLimit != nil, got.HostConfig.MemorySwappiness != nil:
+		t.Errorf("a pids limit of 0 and a swappiness of -1 became %v and %v, want null, as dockerd tells", got.HostConfig.PidsLimit, got.HostConfig.MemorySwappiness)
 	case got.HostConfig.NetworkMode != "default":
 		t.Errorf("network mode = %q, want default", got.HostConfig.NetworkMode)
 	case got.NetworkingConfig.EndpointsConfig["back"].MacAddress.String() != "02:00:00:00:00:01":

@@ -101,9 +101,12 @@ func completeCreate(req *container.CreateRequest) {
 			req.NetworkingConfig.EndpointsConfig[name] = &network.EndpointSettings{}
 		}
 	}
+	// Numbers by which clients say "none".
 	if limit := req.HostConfig.PidsLimit; limit != nil && *limit <= 0 {
-		unlimited := int64(-1)
-		req.HostConfig.PidsLimit = &unlimited
+		req.HostConfig.PidsLimit = nil
+	}
+	if sw := req.HostConfig.MemorySwappiness; sw != nil && *sw == -1 {
+		req.HostConfig.MemorySwappiness = nil
 	}
 }
 

@@ -33,8 +33,8 @@ type Backends struct {
 type Server struct {
 	Backends
 	router *router
-	// bodyTimeout is how long a JSON body may take to arrive.
-	bodyTimeout time.Duration
+	// headTimeout and bodyTimeout are how long a request's head and a JSON body may take to arrive.
+	headTimeout, bodyTimeout time.Duration
 
 	stopOnce sync.Once
 	stopping chan struct{} // closed when long answers must end
@@ -48,12 +48,15 @@ const (
 	drainTimeout = 5 * time.Second
 )
 
+// maxHead bounds a request's line and headers, and with them the query: filters, names, options of builds.
+const maxHead = 1 << 20
+
 // NewServer makes a server over the engine.
 func NewServer(b Backends) *Server {
 	if b.Log == nil {
 		b.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{Backends: b, router: newRouter(Routes()), bodyTimeout: bodyTimeout, stopping: make(chan struct{})}
+	return &Server{Backends: b, router: newRouter(Routes()), headTimeout: headTimeout, bodyTimeout: bodyTimeout, stopping: make(chan struct{})}
 }
 
 // Handler is the whole API.
@@ -66,7 +69,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel()
 	hs := &http.Server{
 		Handler:           s.Handler(),
-		ReadHeaderTimeout: headTimeout,
+		ReadHeaderTimeout: s.headTimeout,
+		MaxHeaderBytes:    maxHead,
 		IdleTimeout:       idleTimeout,
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),

@@ -56,6 +56,9 @@ func mergeImage(c *container.Config, img *dockerspec.DockerOCIImageConfig) {
 		maps.Copy(vols, img.Volumes)
 		c.Volumes = vols
 	}
+	if len(c.Volumes) == 0 {
+		c.Volumes = nil // null to clients
+	}
 	if c.StopSignal == "" {
 		c.StopSignal = img.StopSignal
 	}

@@ -33,7 +33,7 @@ func newCreate(s *session.Session) *cobra.Command {
 		}
 		id, err := create(c.Context(), s, flags, spec, quiet)
 		if err != nil {
-			return failed125(err)
+			return err // 1, where run would say 125
 		}
 		_, err = fmt.Fprintln(s.Out, id)
 		return err
@@ -43,6 +43,11 @@ func newCreate(s *session.Session) *cobra.Command {
 
 // failed125 marks a failure of ours, or of the engine, as opposed to the container's own (docker's exit codes).
 func failed125(err error) error { return &session.ExitError{Code: 125, Err: err} }
+
+// lacksImage tells whether a container could not be made for want of its image, or of a platform of it.
+func lacksImage(err error) bool {
+	return strings.Contains(err.Error(), "No such image") || strings.Contains(err.Error(), "does not provide the specified platform")
+}
 
 // create makes a container, and gets its image where it is missing and may be pulled.
 func create(ctx context.Context, s *session.Session, flags *runflags.Flags, spec *runflags.Spec, quiet bool) (id string, err error) {
@@ -70,18 +75,14 @@ func create(ctx context.Context, s *session.Session, flags *runflags.Flags, spec
 		}()
 	}
 	pull := func() error { return image.Pull(ctx, s, spec.Config.Image, flags.Platform, quiet, s.Err) }
-	switch flags.Pull {
-	case "always":
+	if flags.Pull == "always" {
 		if err := pull(); err != nil {
 			return "", err
 		}
-	case "missing", "never":
-	default:
-		return "", errdefs.Invalid("invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"", flags.Pull)
 	}
 	opts := client.ContainerCreateOptions{Config: spec.Config, HostConfig: spec.Host, NetworkingConfig: spec.Network, Platform: platform, Name: flags.Name}
 	resp, err := cl.ContainerCreate(ctx, opts)
-	if cerrdefs.IsNotFound(err) && flags.Pull == "missing" && strings.Contains(err.Error(), "No such image") {
+	if cerrdefs.IsNotFound(err) && flags.Pull == "missing" && lacksImage(err) {
 		if !quiet {
 			fmt.Fprintf(s.Err, "Unable to find image '%s' locally\n", image.Familiar(spec.Config.Image))
 		}

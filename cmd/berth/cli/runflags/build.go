@@ -1,10 +1,13 @@
 package runflags
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +34,9 @@ func (c *Flags) Build(f *pflag.FlagSet, image string, command []string) (*Spec, 
 		if err := step(f, s); err != nil {
 			return nil, errdefs.Invalid("%w", err)
 		}
+	}
+	if !slices.Contains([]string{"always", "missing", "never"}, c.Pull) {
+		return nil, errdefs.Invalid("invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"", c.Pull)
 	}
 	return s, nil
 }
@@ -126,6 +132,7 @@ func (c *Flags) buildSecurity(_ *pflag.FlagSet, s *Spec) error {
 		}
 		h.SecurityOpt = append(h.SecurityOpt, v)
 	}
+	h.Devices = []container.DeviceMapping{}
 	var cdi []string
 	for _, d := range p.devices.GetSlice() {
 		if isCDI(d) {
@@ -161,7 +168,7 @@ func securityOption(o string) (string, error) {
 		k, v, ok = strings.Cut(o, ":")
 	}
 	if !ok && o != "no-new-privileges" {
-		return "", fmt.Errorf("invalid --security-opt: %q", o)
+		return "", fmt.Errorf("Invalid --security-opt: %q", o)
 	}
 	if k != "seccomp" || v == "unconfined" || v == "builtin" {
 		return o, nil
@@ -170,7 +177,11 @@ func securityOption(o string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("opening seccomp profile (%s) failed: %w", v, err)
 	}
-	return "seccomp=" + string(b), nil
+	var profile bytes.Buffer
+	if err := json.Compact(&profile, b); err != nil {
+		return "", fmt.Errorf("compacting json for seccomp profile (%s) failed: %w", v, err)
+	}
+	return "seccomp=" + profile.String(), nil
 }
 
 // isCDI tells vendor/class=name from a path.

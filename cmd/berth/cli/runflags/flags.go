@@ -114,7 +114,7 @@ func listVar(f *pflag.FlagSet, l *opts.ListOpts, name, short, usage string, chec
 func (p *process) declare(f *pflag.FlagSet) {
 	listVar(f, &p.env, "env", "e", "Set environment variables", opts.ValidateEnv)
 	listVar(f, &p.envFile, "env-file", "", "Read in a file of environment variables", nil)
-	listVar(f, &p.labels, "label", "l", "Set meta data on a container", nil)
+	listVar(f, &p.labels, "label", "l", "Set meta data on a container", opts.ValidateLabel)
 	listVar(f, &p.labelFile, "label-file", "", "Read in a line delimited file of labels", nil)
 	listVar(f, &p.annotations, "annotation", "", "Add an annotation to the container (passed through to the OCI runtime)", nil)
 	listVar(f, &p.attach, "attach", "a", "Attach to STDIN, STDOUT or STDERR", validateAttach)

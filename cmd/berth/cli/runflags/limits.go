@@ -20,9 +20,7 @@ func (c *Flags) buildResources(f *pflag.FlagSet, s *Spec) error {
 	if f.Changed("memory-swappiness") {
 		h.MemorySwappiness = &p.swappiness
 	}
-	if f.Changed("oom-kill-disable") {
-		h.OomKillDisable = &p.oomKillDisable
-	}
+	h.OomKillDisable = &p.oomKillDisable
 	if f.Changed("pids-limit") {
 		h.PidsLimit = &p.pids
 	}

@@ -44,6 +44,7 @@ func (c *Flags) buildNetwork(_ *pflag.FlagSet, s *Spec) (err error) {
 		list = []opts.NetworkAttachmentOpts{{Target: "default"}}
 	}
 	s.Network.EndpointsConfig = map[string]*mobynet.EndpointSettings{}
+	var own, given bool // networks that people made, and those that are always there
 	for i, n := range list {
 		if i == 0 {
 			if err := p.legacy(&n); err != nil {
@@ -55,7 +56,8 @@ func (c *Flags) buildNetwork(_ *pflag.FlagSet, s *Spec) (err error) {
 			return err
 		}
 		mode := container.NetworkMode(n.Target)
-		if len(list) > 1 && (mode.IsHost() || mode.IsNone() || mode.IsContainer()) {
+		own, given = own || mode.IsUserDefined(), given || !mode.IsUserDefined()
+		if own && given || len(list) > 1 && (mode.IsHost() || mode.IsNone() || mode.IsContainer()) {
 			return fmt.Errorf("conflicting options: cannot attach both user-defined and non-user-defined network-modes")
 		}
 		if ep != nil || len(list) > 1 {
