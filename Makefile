@@ -9,6 +9,8 @@ CGOTAGS  := netgo osusergo seccomp
 PLAIN    := berth berth-engine berth-netd berth-init
 # Programs that are modules of their own, and which program of docker each is, name:module.
 FOREIGN  := compose:github.com/docker/compose/v5 buildx:github.com/docker/buildx
+# Tests that are a module of their own, for a library that berth itself does not need.
+CLIENTS  := test/clients/testcontainers
 PLATFORMS := linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
 
@@ -48,14 +50,17 @@ demo: ## build, start an engine, run a container with a published port, fetch it
 .PHONY: vet
 vet: ## go vet, with the tags of the supervisor
 	$(GO) vet -tags '$(CGOTAGS)' ./...
+	$(GO) -C $(CLIENTS) vet ./...
 
 .PHONY: test
 test: build vet ## all tests (minutes; those that want root are skipped without it)
 	$(GO) test -tags '$(CGOTAGS)' -timeout 15m ./...
+	$(GO) -C $(CLIENTS) test -timeout 15m ./...
 
 .PHONY: race
 race: build ## all tests with the race detector
 	$(GO) test -race -p 2 -tags '$(CGOTAGS)' -timeout 15m ./...
+	$(GO) -C $(CLIENTS) test -race -timeout 15m ./...
 
 .PHONY: lint
 lint: ## golangci-lint, pinned in tools/go.mod, with the layer rules
@@ -68,7 +73,7 @@ cross: ## vet and build for every platform without cgo, and for Linux with it
 		GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) vet ./... || exit 1; \
 		GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./... || exit 1; \
 	done
-	@for p in $(FOREIGN); do (cd cmd/berth-$${p%%:*} && $(GO) vet .) || exit 1; done
+	@for p in $(FOREIGN); do (cd cmd/berth-$${p%%:*} && CGO_ENABLED=0 $(GO) vet -trimpath .) || exit 1; done # flags of the build, whose cache serves
 	@echo "checking linux with cgo"
 	@CGO_ENABLED=1 $(GO) build -tags '$(CGOTAGS)' -o /dev/null ./...
 	@if command -v aarch64-linux-gnu-gcc >/dev/null && ls /usr/lib/aarch64-linux-gnu/pkgconfig/libseccomp.pc >/dev/null 2>&1; then \
