@@ -96,13 +96,14 @@ bench: build ## berth beside docker, podman, crun, runc and the kernel (BENCH="-
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/bench ./test/bench
 	$(BIN)/bench -bin $(BIN) -peers $(PEERS) $(BENCH)
 
+LONGFUZZ ?= 1h
 .PHONY: long
-long: build ## every long form: many repetitions under the race detector, each fuzz target for minutes
+long: build ## every long form: many repetitions under the race detector, each fuzz target for LONGFUZZ (1h)
 	BERTH_LONG=1 $(GO) test -race -count=10 -p 1 -tags '$(CGOTAGS)' -timeout 180m ./guestagent/... ./cmd/...
 	BERTH_LONG=1 $(GO) test -race -count=1 -p 1 -tags '$(CGOTAGS)' -timeout 180m ./test/...
-	$(MAKE) fuzz FUZZTIME=5m
+	$(MAKE) fuzz FUZZTIME=$(LONGFUZZ)
 
-# Tests record what they ask of the API; the table is made from that. What they fail at does not count.
+# Tests record what they ask of the API, and the table is made from that.
 .PHONY: coverage
 coverage: ## docs/api-coverage.md anew, from what the tests ask of the API (minutes)
 	@notes=$$(mktemp -d) && trap 'rm -rf $$notes' EXIT && \
