@@ -15,11 +15,12 @@ import (
 // Bin is the directory of the built programs.
 func Bin() string { return os.Getenv(envBin) }
 
-// module is the directory of go.mod: the test's own, which go test starts it in, or one above.
+// module is the top of berth's module: above the test's directory, which go test starts it in and which may be a module
+// of its own.
 func module() string {
 	dir, err := os.Getwd()
 	for err == nil && dir != "/" {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "cmd", "berth-engine")); err == nil {
 			return dir
 		}
 		dir = filepath.Dir(dir)
