@@ -121,6 +121,14 @@ Successfully tagged classic:1
 	if again.id != first.id || !strings.HasPrefix(first.id, "sha256:") {
 		w.Errorf("the same build gives %q and %q", first.id, again.id)
 	}
+	o.CacheFrom = []string{"nosuch:1"}
+	if from := classicBuild(w, archive, o); strings.Contains(from.text, "Using cache") || from.err != nil {
+		w.Errorf("with the cache of an image that is not there: %+v", from)
+	}
+	o.CacheFrom = append(o.CacheFrom, "classic:1")
+	if from := classicBuild(w, archive, o); strings.Count(from.text, "Using cache") != 6 {
+		w.Errorf("with the cache of an image that is there: %+v", from)
+	}
 	if out := w.Output(harness.Spec{Image: "classic:1"}); out != "made 7\n" {
 		w.Errorf("the image's command prints %q", out)
 	}

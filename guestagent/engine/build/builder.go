@@ -104,6 +104,9 @@ func (b *Builder) rest() {
 	}
 	b.kit = nil
 	debug.FreeOSMemory()
+	if err := dropProgram(); err != nil {
+		b.o.Log.Debug("giving back the program's pages", "error", err)
+	}
 }
 
 // Close ends the builds under way and closes BuildKit.

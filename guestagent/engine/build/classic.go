@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/berthhq/berth/guestagent/engine/build/classic"
@@ -39,6 +40,7 @@ func (b *Builder) classic(ctx context.Context, k *kit, r *Request, w io.Writer) 
 		return "", err
 	}
 	past := b.past
+	r.NoCache = r.NoCache || b.nothingFrom(ctx, r.CacheFrom)
 	if r.NoCache {
 		past = nil
 	}
@@ -64,6 +66,14 @@ func (b *Builder) classic(ctx context.Context, k *kit, r *Request, w io.Writer) 
 		return "", p.Failure(err)
 	}
 	return id, b.finish(p, r, id)
+}
+
+// nothingFrom tells that the cache is to be that of images of which none is here: then there is none.
+func (b *Builder) nothingFrom(ctx context.Context, images []string) bool {
+	return len(images) > 0 && !slices.ContainsFunc(images, func(name string) bool {
+		_, err := b.here(ctx, name, nil)
+		return err == nil
+	})
 }
 
 // userNetwork tells that commands are to run on a network that somebody made.

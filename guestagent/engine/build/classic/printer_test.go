@@ -121,6 +121,13 @@ func TestFailure(t *testing.T) {
 		r.Vertexes[0].Error = "x"
 		return r
 	}
+	unstarted := failed("[2/5] RUN make")
+	unstarted.Logs = []*controlapi.VertexLog{{Vertex: unstarted.Vertexes[0].Digest, Stream: 2, Msg: []byte("exec: \"make\": executable file not found in $PATH\n")}}
+	p := NewPrinter(plan(t, file, Options{}), false, nil, &bytes.Buffer{})
+	want := `failed to create task for container: exec: "make": executable file not found in $PATH`
+	if err := errors.Join(p.Update(unstarted), p.Failure(&gatewayapi.ExitError{ExitCode: 127})); err == nil || err.Error() != want {
+		t.Errorf("a command that is not there is told as %v", err)
+	}
 	for _, tc := range []struct {
 		vertex string
 		err    error
