@@ -124,7 +124,7 @@ func (s *Service) networksOf(r *Record) (map[string]*network.EndpointSettings, n
 		nets = map[string]*network.EndpointSettings{}
 	}
 	mode := r.Host.NetworkMode
-	if _, shared := netContainer(mode); !shared && mode != "" && nets[string(mode)] == nil {
+	if _, shared := netContainer(mode); !shared && mode != "" && nets[string(mode)] == nil && (len(nets) == 0 || mode != network.NetworkBridge) {
 		nets[string(mode)] = &network.EndpointSettings{}
 	}
 	return nets, network.PortMap{}

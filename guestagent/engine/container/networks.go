@@ -54,6 +54,8 @@ func (s *Service) NetworkConnect(ctx context.Context, name, id string, req *apin
 			h.NetworkMode = "none"
 			r.Host = &h
 			delete(nets, "none")
+		} else if len(nets) == 0 {
+			nets[string(r.Host.NetworkMode)] = &apinet.EndpointSettings{} // not replaced by the new one
 		}
 		nets[name] = want
 		r.Networks = nets

@@ -121,7 +121,8 @@ func (m *Manager) plan(cfg SandboxConfig) (_ *sandboxRecord, err error) {
 	return rec, nil
 }
 
-// wanted lists the networks of a container, Mode's first and the others by name, with the settings asked for by ID.
+// wanted lists the networks of a container, Mode's first and the others by name, with the settings asked for by ID. As
+// for dockerd, endpoints that are named take the default bridge's place.
 func (m *Manager) wanted(cfg SandboxConfig) ([]*network, map[string]*apinet.EndpointSettings, error) {
 	mode := cfg.Mode
 	if mode == "" || mode == apinet.NetworkDefault {
@@ -133,6 +134,9 @@ func (m *Manager) wanted(cfg SandboxConfig) ([]*network, map[string]*apinet.Endp
 	}
 	wants := map[string]*apinet.EndpointSettings{first.rec.ID: {}}
 	nets := []*network{first}
+	if replaced(cfg.Endpoints, first) {
+		nets = nil
+	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Endpoints)) {
 		es := cfg.Endpoints[name]
 		if name == apinet.NetworkDefault {
@@ -158,6 +162,19 @@ func (m *Manager) wanted(cfg SandboxConfig) ([]*network, map[string]*apinet.Endp
 		return nil, nil, errdefs.Forbidden("container cannot be connected to multiple networks with one of the networks in private (%s) mode", first.rec.Name)
 	}
 	return nets, wants, nil
+}
+
+// replaced says whether the endpoints that are named leave out the default bridge.
+func replaced(endpoints map[string]*apinet.EndpointSettings, first *network) bool {
+	if !first.isDefault() || len(endpoints) == 0 {
+		return false
+	}
+	for _, name := range []string{first.rec.Name, first.rec.ID, apinet.NetworkDefault} {
+		if _, ok := endpoints[name]; ok {
+			return false
+		}
+	}
+	return true
 }
 
 // plugAll makes the namespace and everything in it, or takes one that is prepared.
