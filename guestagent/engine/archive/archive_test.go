@@ -96,12 +96,16 @@ func TestReadGivesWhatIsThere(t *testing.T) {
 			t.Errorf("%s is %q, want %q", k, got[k], v)
 		}
 	}
-	rc, _, err = r.Read("/d/.")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := listing(t, rc); got["./f"] != "0one" {
-		t.Errorf("of d/. came %v", got)
+	for name, want := range map[string]string{
+		"/d/.": "./f", "d/./": "./f", "/d/": "d/f", "/": "/d/f", "/.": "./d/f", ".": "./d/f", "./": "./d/f", "/./": "./d/f",
+	} {
+		rc, _, err := r.Read(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := listing(t, rc); got[want] != "0one" {
+			t.Errorf("of %s came %v", name, got)
+		}
 	}
 }
 

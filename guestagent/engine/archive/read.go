@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -29,9 +30,9 @@ func (r *Root) Read(name string) (io.ReadCloser, container.PathStat, error) {
 		unix.Close(fd)
 		return nil, st, err
 	}
-	// docker: of "dir/." the content is meant, as "./file". Clients put another name in place of the dot, or of the slash
-	// that all names begin with when the whole root is read.
-	if base != "/" && strings.HasSuffix(name, "/.") {
+	// docker: of "dir/." the content is meant, as "./file", and so it is of "." and "/./". Clients put another name in
+	// place of the dot, or of the slash that all names begin with when "/" is read.
+	if path.Base(name) == "." {
 		base = "."
 	}
 	pr, pw := io.Pipe()

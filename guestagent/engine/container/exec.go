@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/runtime"
+	"github.com/berthhq/berth/guestagent/engine/supervisor/identity"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
+	"golang.org/x/sys/unix"
 )
 
 // execKept is how long the result of an execution can be asked for, docker's time.
@@ -50,6 +52,9 @@ func (s *Service) ExecCreate(_ context.Context, ref string, req *container.ExecC
 	if len(req.Cmd) == 0 || req.Cmd[0] == "" && len(req.Cmd) == 1 {
 		return "", errdefs.Invalid("No exec command specified")
 	}
+	if err := userKnown(&r, req.User); err != nil {
+		return "", err
+	}
 	keys, err := detachKeys(req.DetachKeys, req.Tty && req.AttachStdin)
 	if err != nil {
 		return "", err
@@ -76,6 +81,23 @@ func execable(ref string, r *Record) error {
 		return errdefs.Conflict("Container %s is restarting, wait until the container is running", ref)
 	}
 	return errdefs.Conflict("container %s is not running", r.ID)
+}
+
+// userKnown refuses a user or group that the container's files do not have; they may change until the start, which
+// looks once more. A container that has ended meanwhile is the start's to refuse.
+func userKnown(r *Record, name string) error {
+	if name == "" {
+		return nil
+	}
+	root, err := os.OpenFile(fmt.Sprintf("/proc/%d/root", r.State.Pid), unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil
+	}
+	defer root.Close()
+	if _, _, err := identity.Lookup(root, name); err != nil {
+		return errdefs.Invalid("%w", err)
+	}
+	return nil
 }
 
 func (s *Service) execution(id string) (*execution, error) {
