@@ -143,6 +143,7 @@ func classicFailures(w *harness.World) {
 		code                int
 	}{
 		{"FROM bb\nRUN echo before; exit 3", "The command '/bin/sh -c echo before; exit 3' returned a non-zero code: 3", 3},
+		{"FROM bb\nRUN [\"nosuch\"]", `failed to create task for container: exec: "nosuch": executable file not found in $PATH`, 0},
 		{"FROM bb\nENV A=1\nCOPY nope /x", "COPY failed: file not found in build context or excluded by .dockerignore: stat nope: file does not exist", 0},
 		{"FROM bb\nCOPY ../../etc/shadow /x", "COPY failed: forbidden path outside the build context: ../../etc/shadow ()", 0},
 		{"FROM scratch", "No image was generated. Is your Dockerfile empty?", 0},

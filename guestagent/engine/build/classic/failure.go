@@ -16,9 +16,6 @@ var missing = regexp.MustCompile(`failed to calculate checksum of ref [^:]+::[^:
 // notRun is how BuildKit says that a command was not even started.
 var notRun = regexp.MustCompile(`^process ".*" did not complete successfully: (.*)$`)
 
-// notFound is what is said in place of a command that cannot be executed.
-var notFound = regexp.MustCompile(`^exec: ".*": .*(executable file not found in \$PATH|no such file or directory|permission denied)$`)
-
 // Failure ends the account of a build that failed, and words its error as the classic builder does. The error is a
 // *jsonstream.Error with its exit code where a command failed.
 func (p *Printer) Failure(err error) error {
@@ -34,8 +31,9 @@ func (p *Printer) Failure(err error) error {
 	p.upTo(step)
 	var exit *gatewayapi.ExitError
 	if step >= 0 && errors.As(err, &exit) && p.plan.Steps[step].Command != "" {
-		if why := strings.TrimSpace(p.steps[step].last); notFound.MatchString(why) && exit.ExitCode > 125 {
-			return &jsonstream.Error{Message: "failed to create task for container: " + why}
+		var no interface{ NotStarted() string }
+		if errors.As(exit.Err, &no) {
+			return &jsonstream.Error{Message: "failed to create task for container: " + no.NotStarted()}
 		}
 		return &jsonstream.Error{
 			Code:    int(exit.ExitCode),

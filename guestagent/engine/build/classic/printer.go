@@ -36,7 +36,6 @@ type progress struct {
 	announced, running, cached, begun bool
 	vertices                          map[string]state
 	said                              []line
-	last                              string // of what it said
 	id                                string // of what the step made, as far as it is told
 }
 
@@ -114,8 +113,7 @@ func (p *Printer) vertex(v *controlapi.Vertex) {
 
 func (p *Printer) log(l *controlapi.VertexLog) {
 	if i, ok := p.vertices[l.Vertex]; ok {
-		p.steps[i].last = string(l.Msg)
-		p.steps[i].said = append(p.steps[i].said, line{p.steps[i].last, l.Stream == stderrStream})
+		p.steps[i].said = append(p.steps[i].said, line{string(l.Msg), l.Stream == stderrStream})
 	}
 }
 

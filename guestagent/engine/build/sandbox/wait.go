@@ -60,7 +60,7 @@ const (
 )
 
 // startError tells why a command did not start. One that is not in the root or cannot be executed has failed like any
-// other, with a line in its output.
+// other, with a line in its output; the error is an unstarted, too.
 func startError(ctx context.Context, p executor.ProcessInfo, err error) error {
 	var errno syscall.Errno
 	if errdefs.KindOf(err) != errdefs.KindInvalid || !errors.As(err, &errno) {
@@ -73,5 +73,21 @@ func startError(ctx context.Context, p executor.ProcessInfo, err error) error {
 	if errno == syscall.ENOENT {
 		code = codeNotFound
 	}
-	return exitError(ctx, p.Meta, proto.State{ExitCode: code})
+	told := exitError(ctx, p.Meta, proto.State{ExitCode: code})
+	var exit *gatewayapi.ExitError
+	if errors.As(told, &exit) && exit.Err == nil {
+		exit.Err = unstarted{code, err}
+	}
+	return told
 }
+
+// unstarted is the error of a command that could not be executed.
+type unstarted struct {
+	code int
+	why  error
+}
+
+func (e unstarted) Error() string { return fmt.Sprintf("exit code: %d", e.code) }
+
+// NotStarted is why, for those who would not speak of an exit code.
+func (e unstarted) NotStarted() string { return e.why.Error() }
