@@ -45,6 +45,9 @@ func setAppArmor(s *specs.Spec, privileged bool, profile string) error {
 		return nil
 	}
 	if profile == "" {
+		if !appArmorLoadable() {
+			return nil
+		}
 		if err := loadDefault(); err != nil {
 			return errdefs.System("AppArmor enabled on system but the %s profile could not be loaded: %w", defaultAppArmor, err)
 		}
