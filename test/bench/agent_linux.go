@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -64,9 +65,15 @@ func carryOut(o order) report {
 	return whole
 }
 
+// commandBound is how long one command of a peer may take.
+const commandBound = 5 * time.Minute
+
 func runOne(argv, env []string) report {
-	cmd := exec.Command(argv[0], argv[1:]...)
+	ctx, cancel := context.WithTimeout(context.Background(), commandBound)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), env...)
+	cmd.WaitDelay = time.Second // for what a script left in the background with its output
 	var b bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &b, &b
 	began := time.Now()

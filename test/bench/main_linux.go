@@ -60,6 +60,7 @@ type bench struct {
 	published  map[string]string
 	direct     map[string]string
 	failed     []string
+	clients    bool // what docker's clients see, instead of each peer's own command line
 }
 
 func (b *bench) add(measure, peer string, v float64) {
@@ -83,6 +84,7 @@ func inside(args []string) int {
 	run := f.String("run", "", "measure only what matches this regular expression")
 	n := f.Int("n", 20, "repetitions of each measure")
 	only := f.String("only", "", "peers to measure, separated by commas (berth docker docker-28 podman crun runc kernel)")
+	clients := f.Bool("clients", false, "measure what docker's own clients see, on berth's socket and on dockerd's")
 	out := f.String("json", "", "write the figures to this file too")
 	dir := f.String("dir", "/var/tmp", "where state goes; not on an overlay or a tmpfs")
 	if f.Parse(args) != nil {
@@ -92,7 +94,7 @@ func inside(args []string) int {
 	if err == nil {
 		err = furnish()
 	}
-	b := &bench{values: map[string]map[string][]float64{}, published: map[string]string{}, direct: map[string]string{}}
+	b := &bench{values: map[string]map[string][]float64{}, published: map[string]string{}, direct: map[string]string{}, clients: *clients}
 	if err == nil {
 		b.dir, err = os.MkdirTemp(*dir, "berth-bench")
 	}
@@ -107,7 +109,11 @@ func inside(args []string) int {
 		return 1
 	}
 	fmt.Printf("%d cores, load %s, %d repetitions\n", runtime.NumCPU(), load(), *n)
-	for _, m := range measures() {
+	all := measures()
+	if b.clients {
+		all = clientMeasures()
+	}
+	for _, m := range all {
 		if match.MatchString(m.name) {
 			b.take(m, *n)
 			b.print(m)
@@ -146,6 +152,12 @@ func (b *bench) start(bin, trees string, only []string) (err error) {
 		return err
 	}
 	stable, sid := filepath.Join(trees, "stable"), filepath.Join(trees, "sid")
+	if b.clients {
+		only = []string{"berth", "docker-28"}
+		if err := b.furnishClients(); err != nil {
+			return err
+		}
+	}
 	for _, p := range []struct {
 		name string
 		make func() (*peer, error)
@@ -162,6 +174,9 @@ func (b *bench) start(bin, trees string, only []string) (err error) {
 			continue
 		}
 		made, err := p.make()
+		if err == nil && b.clients && p.name == "berth" {
+			err = asClient(made, sid, b.dir, berthSocket(b.dir))
+		}
 		if err == nil && len(made.cli) > 0 {
 			err = b.fetch(made)
 		}
@@ -173,6 +188,7 @@ func (b *bench) start(bin, trees string, only []string) (err error) {
 			continue
 		}
 		b.peers = append(b.peers, made)
+		fmt.Printf("%s: %s\n", p.name, made.versionLine())
 	}
 	return nil
 }
@@ -222,7 +238,10 @@ func (b *bench) take(m measure, n int) {
 		}
 		with = append(with, p)
 	}
-	for range n {
+	for i := range n {
+		// Another one begins each round: nobody is always the one after the heaviest.
+		turn := i % max(1, len(with))
+		with = slices.Concat(with[turn:], with[:turn])
 		with = slices.DeleteFunc(with, func(p *peer) bool {
 			v, err := m.once(b, p)
 			if err != nil {

@@ -23,6 +23,7 @@ type peer struct {
 	networks map[string]string
 	bare     func(command string) []string // a runtime without an engine: the command to run a bundle
 	server   []string                      // names of the programs that make up the engine, for its memory
+	host     string                        // DOCKER_HOST of its engine, for docker's own clients
 	stop     func()
 }
 
@@ -42,6 +43,26 @@ func (p *peer) remove(name string) error {
 	_, err := p.do(append(args, name)...)
 	return err
 }
+
+// versionLine is what the peer says of itself.
+func (p *peer) versionLine() string {
+	argv := append(append([]string{}, p.cli...), "--version")
+	switch {
+	case p.bare != nil && p.name == "kernel":
+		return "namespaces, an overlay, execve"
+	case p.bare != nil:
+		argv = []string{p.name, "--version"}
+	}
+	r, err := p.agent.do(order{Argv: argv})
+	if err != nil {
+		return err.Error()
+	}
+	line, _, _ := strings.Cut(r.Output, "\n")
+	return line
+}
+
+// berthSocket is where berth's engine answers.
+func berthSocket(dir string) string { return filepath.Join(dir, "berth", "run", "engine.sock") }
 
 func plainNetworks() map[string]string {
 	return map[string]string{"bridge": "bridge", "none": "none", "host": "host"}
@@ -66,7 +87,7 @@ func startBerth(bin, dir string) (*peer, error) {
 	}
 	p := &peer{name: "berth", cli: []string{filepath.Join(bin, "berth")}, networks: plainNetworks(), server: []string{"berth-engine", "berth-supervisor", "berth-netd", "berth-stage"}}
 	p.stop = func() { cmd.Process.Kill(); cmd.Wait() }
-	if err := answers(filepath.Join(root, "run", "engine.sock"), log.Name()); err != nil {
+	if err := answers(berthSocket(dir), log.Name()); err != nil {
 		return nil, err
 	}
 	p.agent, err = newAgent("", nil, env...)
@@ -101,7 +122,7 @@ func startDocker(name, tree, dir string) (*peer, error) {
 	if err := answers(sock, filepath.Join(state, "log")); err != nil {
 		return nil, err
 	}
-	p := &peer{name: name, agent: server, cli: []string{"docker", "-H", "unix://" + sock}, networks: plainNetworks(), server: []string{"dockerd", "containerd", "containerd-shim-runc-v2", "docker-proxy"}}
+	p := &peer{name: name, host: "unix://" + sock, agent: server, cli: []string{"docker", "-H", "unix://" + sock}, networks: plainNetworks(), server: []string{"dockerd", "containerd", "containerd-shim-runc-v2", "docker-proxy"}}
 	p.stop = func() {}
 	return p, nil
 }
