@@ -121,6 +121,10 @@ Successfully tagged classic:1
 	if again.id != first.id || !strings.HasPrefix(first.id, "sha256:") {
 		w.Errorf("the same build gives %q and %q", first.id, again.id)
 	}
+	classicBuild(w, buildContext(w, "FROM bb\nONBUILD RUN echo triggered"), client.ImageBuildOptions{Tags: []string{"trigger:1"}})
+	if a := classicBuild(w, buildContext(w, "FROM trigger:1"), client.ImageBuildOptions{}); !strings.Contains(a.text, "# Executing 1 build trigger\ntriggered\n") {
+		w.Errorf("of a base image's trigger the build says %q, %v", a.text, a.err)
+	}
 	o.CacheFrom = []string{"nosuch:1"}
 	if from := classicBuild(w, archive, o); strings.Contains(from.text, "Using cache") || from.err != nil {
 		w.Errorf("with the cache of an image that is not there: %+v", from)

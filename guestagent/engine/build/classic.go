@@ -55,6 +55,7 @@ func (b *Builder) classic(ctx context.Context, k *kit, r *Request, w io.Writer) 
 		return "", err
 	}
 	req.FrontendAttrs["image-resolve-mode"] = "local"
+	req.Internal = true // no record for `buildx history`, which lists BuildKit's builds
 	s, err := k.openSession(ctx, strings.Join(append([]string{c.name}, r.Tags...), "\n"), c.root.Name(), r.Auth)
 	if err != nil {
 		return "", errdefs.System("the build's session: %w", err)
@@ -71,7 +72,7 @@ func (b *Builder) classic(ctx context.Context, k *kit, r *Request, w io.Writer) 
 // nothingFrom tells that the cache is to be that of images of which none is here: then there is none.
 func (b *Builder) nothingFrom(ctx context.Context, images []string) bool {
 	return len(images) > 0 && !slices.ContainsFunc(images, func(name string) bool {
-		_, err := b.here(ctx, name, nil)
+		_, err := b.o.Images.Resolve(ctx, name, nil)
 		return err == nil
 	})
 }
@@ -114,27 +115,18 @@ func (b *Builder) bases(ctx context.Context, plan *classic.Plan, p *classic.Prin
 		if err != nil {
 			return err
 		}
-		id, err := b.here(ctx, base.Name, platform)
+		img, err := b.o.Images.Resolve(ctx, base.Name, platform)
 		if err != nil || r.Pull && !byID.MatchString(named.String()) {
 			if err := b.o.Images.ImagePull(ctx, named.String(), platform, authFor(r.Auth, reference.Domain(named)), w); err != nil {
 				return err
 			}
-			if id, err = b.here(ctx, named.String(), platform); err != nil {
+			if img, err = b.o.Images.Resolve(ctx, named.String(), platform); err != nil {
 				return err
 			}
 		}
-		p.BaseID(base.Name, id)
+		p.Base(base.Name, img.ID, img.Config.Config.OnBuild)
 	}
 	return nil
-}
-
-// here gives the ID of an image that is here for a platform.
-func (b *Builder) here(ctx context.Context, name string, platform *ocispec.Platform) (string, error) {
-	img, err := b.o.Images.Resolve(ctx, name, platform)
-	if err != nil {
-		return "", err
-	}
-	return img.ID, nil
 }
 
 // basePlatform is the platform that an image is wanted for; nil is this machine's.

@@ -30,14 +30,14 @@ func (p *Printer) Failure(err error) error {
 	p.over = true
 	p.upTo(step)
 	var exit *gatewayapi.ExitError
-	if step >= 0 && errors.As(err, &exit) && p.plan.Steps[step].Command != "" {
+	if errors.As(err, &exit) && p.command(step, err) != "" {
 		var no interface{ NotStarted() string }
 		if errors.As(exit.Err, &no) {
 			return &jsonstream.Error{Message: "failed to create task for container: " + no.NotStarted()}
 		}
 		return &jsonstream.Error{
 			Code:    int(exit.ExitCode),
-			Message: fmt.Sprintf("The command '%s' returned a non-zero code: %d", p.plan.Steps[step].Command, exit.ExitCode),
+			Message: fmt.Sprintf("The command '%s' returned a non-zero code: %d", p.command(step, err), exit.ExitCode),
 		}
 	}
 	text := err.Error()
@@ -51,6 +51,20 @@ func (p *Printer) Failure(err error) error {
 		return &jsonstream.Error{Message: "ADD failed: " + why}
 	}
 	return err
+}
+
+// ran finds the command in an error of BuildKit.
+var ran = regexp.MustCompile(`process "(.*)" did not complete successfully`)
+
+// command is what has failed: the step's command, or one that a base image wants executed.
+func (p *Printer) command(step int, err error) string {
+	if step >= 0 && p.plan.Steps[step].Command != "" {
+		return p.plan.Steps[step].Command
+	}
+	if m := ran.FindStringSubmatch(err.Error()); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // upTo tells of the steps until the one that failed, and of what that said.

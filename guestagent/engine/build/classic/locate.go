@@ -2,6 +2,7 @@ package classic
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,12 +14,15 @@ var vertexName = regexp.MustCompile(`^\[([^\]]*?)\s*(\d+)/(\d+)\] (ONBUILD )?(?:
 // locate finds the step of a vertex by its name.
 func (p *Plan) locate(name string) (step int, ok bool) {
 	m := vertexName.FindStringSubmatch(name)
-	if m == nil || m[4] != "" {
-		return 0, false // what a base image wants done is no step of the Dockerfile
+	if m == nil {
+		return 0, false
 	}
 	stage, ok := p.stageNamed(m[1])
 	if !ok {
 		return 0, false
+	}
+	if m[4] != "" { // what a base image wants done belongs to the step that names it
+		return slices.IndexFunc(p.Steps, func(s Step) bool { return s.stage == stage }), true
 	}
 	index, err := strconv.Atoi(m[2])
 	if err != nil {

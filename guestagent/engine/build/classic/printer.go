@@ -37,6 +37,7 @@ type progress struct {
 	vertices                          map[string]state
 	said                              []line
 	id                                string // of what the step made, as far as it is told
+	triggers, layers                  int    // of a FROM: what its image wants done, and how much of that makes layers
 }
 
 // state is how one vertex of a step stands.
@@ -67,11 +68,18 @@ func (p *Printer) Announce() error {
 	return p.err
 }
 
-// BaseID notes the ID of an image that steps stand on.
-func (p *Printer) BaseID(name, id string) {
+// Base notes the ID of an image that steps stand on, and the instructions that it wants executed.
+func (p *Printer) Base(name, id string, triggers []string) {
+	layers := 0
+	for _, t := range triggers {
+		switch verb, _, _ := strings.Cut(strings.TrimSpace(t), " "); strings.ToUpper(verb) {
+		case "RUN", "COPY", "ADD", "WORKDIR":
+			layers++
+		}
+	}
 	for i := range p.plan.Steps {
 		if p.plan.Steps[i].Base == name {
-			p.steps[i].id = Short(id)
+			p.steps[i].id, p.steps[i].triggers, p.steps[i].layers = Short(id), len(triggers), layers
 		}
 	}
 }
@@ -106,7 +114,7 @@ func (p *Printer) vertex(v *controlapi.Vertex) {
 	}
 	s.vertices[v.Digest] = state{started: v.Started != nil, completed: v.Completed != nil, cached: v.Cached, failed: v.Error != ""}
 	s.begun = s.begun || v.Started != nil || v.Completed != nil
-	if s.id == "" {
+	if s.id == "" || s.layers > 0 {
 		s.id = Short(v.Digest)
 	}
 }
@@ -143,10 +151,15 @@ func (p *Printer) announce(i int) {
 // done tells what a step has said so far, and whether that was all.
 func (p *Printer) done(i int) bool {
 	s, step := &p.steps[i], &p.plan.Steps[i]
-	if step.layer < 0 || !step.needed || step.keyword == "FROM" {
+	if step.keyword == "FROM" && step.needed {
+		p.pull(s)
+		if s.layers == 0 {
+			return true
+		}
+	} else if step.layer < 0 || !step.needed {
 		return true
 	}
-	if len(s.vertices) == 0 {
+	if len(s.vertices) < max(s.layers, 1) {
 		return p.over || p.laterBegun(i)
 	}
 	all, cached, failed := true, true, false
@@ -166,6 +179,17 @@ func (p *Printer) done(i int) bool {
 	s.said = nil
 	s.cached = cached
 	return (all || p.over) && !failed
+}
+
+// pull tells, once, that a base image's instructions are executed.
+func (p *Printer) pull(s *progress) {
+	switch {
+	case s.triggers == 1:
+		p.say("# Executing 1 build trigger\n")
+	case s.triggers > 1:
+		p.say(fmt.Sprintf("# Executing %d build triggers\n", s.triggers))
+	}
+	s.triggers = 0
 }
 
 // laterBegun says whether a step of the same stage after i has begun, so that one without a vertex will never have one.
@@ -199,7 +223,7 @@ func (p *Printer) arrow(i int) {
 		p.fresh = true
 		p.contained(i)
 	}
-	if i == len(p.steps)-1 && step.keyword != "FROM" {
+	if i == len(p.steps)-1 && !p.plan.Empty {
 		return
 	}
 	if s.id == "" && !step.nothing {

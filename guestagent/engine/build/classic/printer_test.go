@@ -35,8 +35,8 @@ func told(t *testing.T, b *bytes.Buffer) string {
 	return regexp.MustCompile(`\b[0-9a-f]{12}\b`).ReplaceAllString(out.String(), "ID")
 }
 
-// ran is the news of a command that has run, or came from the cache.
-func ran(name string, cached bool, output string) *controlapi.StatusResponse {
+// vertex is the news of a command that has run, or came from the cache.
+func vertex(name string, cached bool, output string) *controlapi.StatusResponse {
 	digest := "sha256:" + fmt.Sprintf("%064x", name)[:64]
 	v := &controlapi.Vertex{Digest: digest, Name: name, Started: timestamppb.Now(), Completed: timestamppb.Now(), Cached: cached}
 	r := &controlapi.StatusResponse{Vertexes: []*controlapi.Vertex{v}}
@@ -61,8 +61,8 @@ const twoStages = "ARG BASE=bb\nFROM ${BASE} AS one\nRUN make\nFROM scratch\nCOP
 func TestStepsInOrder(t *testing.T) {
 	var b bytes.Buffer
 	p := NewPrinter(plan(t, twoStages, Options{}), false, NewMemory(), &b)
-	p.BaseID("bb", "sha256:"+strings.Repeat("1", 64))
-	for _, r := range []*controlapi.StatusResponse{ran("[stage-1 1/1] COPY --from=one /x /x", false, ""), ran("[one 2/2] RUN make", false, "made\n")} {
+	p.Base("bb", "sha256:"+strings.Repeat("1", 64), nil)
+	for _, r := range []*controlapi.StatusResponse{vertex("[stage-1 1/1] COPY --from=one /x /x", false, ""), vertex("[one 2/2] RUN make", false, "made\n")} {
 		if err := p.Update(r); err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestCachedConfiguration(t *testing.T) {
 	}{{false, past, 0}, {true, past, 2}, {false, past, 0}, {true, nil, 1}} {
 		var b bytes.Buffer
 		p := NewPrinter(plan(t, "FROM bb\nRUN make\nENV A=b\n", Options{}), true, tc.past, &b)
-		if err := errors.Join(p.Update(ran("[2/2] RUN make", tc.cached, "")), p.Finish("sha256:"+strings.Repeat("2", 64))); err != nil {
+		if err := errors.Join(p.Update(vertex("[2/2] RUN make", tc.cached, "")), p.Finish("sha256:"+strings.Repeat("2", 64))); err != nil {
 			t.Fatal(err)
 		}
 		text := told(t, &b)
@@ -123,7 +123,7 @@ func (unstarted) NotStarted() string { return `exec: "make": not there` }
 func TestFailure(t *testing.T) {
 	const file = "FROM bb\nRUN make\nCOPY a /a\nCOPY ../b /b\nADD http://x/y /y\n"
 	failed := func(name string) *controlapi.StatusResponse {
-		r := ran(name, false, "")
+		r := vertex(name, false, "")
 		r.Vertexes[0].Error = "x"
 		return r
 	}
@@ -149,6 +149,18 @@ func TestFailure(t *testing.T) {
 		if !errors.As(p.Failure(tc.err), &got) || *got != tc.want {
 			t.Errorf("%s: %v is told as %+v, want %+v", tc.vertex, tc.err, got, tc.want)
 		}
+	}
+}
+
+// What a base image wants executed is told with the step that names it.
+func TestTriggers(t *testing.T) {
+	var b bytes.Buffer
+	p := NewPrinter(plan(t, "FROM bb\nENV A=b\n", Options{}), false, nil, &b)
+	p.Base("bb", "sha256:"+strings.Repeat("1", 64), []string{"RUN make", "ENV C=d"})
+	err := errors.Join(p.Update(vertex("[2/2] ONBUILD RUN make", false, "made\n")), p.Finish("sha256:"+strings.Repeat("2", 64)))
+	want := "Step 1/2 : FROM bb\n# Executing 2 build triggers\nmade\n ---> ID\nStep 2/2 : ENV A=b\n"
+	if got := told(t, &b); err != nil || !strings.HasPrefix(got, want) {
+		t.Errorf("it says %q (%v), want %q", got, err, want)
 	}
 }
 
