@@ -52,6 +52,9 @@ func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
+// DialAny is Dial in the form that HTTP clients want; the address is the endpoint's.
+func (d *Dialer) DialAny(ctx context.Context, _, _ string) (net.Conn, error) { return d.Dial(ctx) }
+
 func (d *Dialer) startOnce(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -15,6 +15,7 @@ import (
 	"github.com/berthhq/berth/cmd/berth/cli/container"
 	"github.com/berthhq/berth/cmd/berth/cli/contexts"
 	"github.com/berthhq/berth/cmd/berth/cli/image"
+	"github.com/berthhq/berth/cmd/berth/cli/moving"
 	"github.com/berthhq/berth/cmd/berth/cli/network"
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/berthhq/berth/cmd/berth/cli/system"
@@ -74,7 +75,9 @@ func newRoot(s *session.Session) *cobra.Command {
 	root.AddCommand(companion.Verbs(s)...)
 	images := image.Group(s)
 	images.AddCommand(companion.Build(s))
-	root.AddCommand(container.Group(s), images, network.Group(s), volume.Group(s), contexts.Group(s), system.Group(s))
+	engine := system.Group(s)
+	engine.AddCommand(moving.Import(s))
+	root.AddCommand(container.Group(s), images, network.Group(s), volume.Group(s), contexts.Group(s), engine)
 	nameArgs(root)
 	return root
 }
