@@ -22,6 +22,9 @@ func (s *Service) mountsOf(r *Record) ([]Mount, error) {
 	}
 	asked := map[string]bool{}
 	ask := func(m Mount) error {
+		if err := s.sharesRoot(&m); err != nil {
+			return err
+		}
 		if asked[m.Destination] {
 			return errdefs.Invalid("Duplicate mount point: %s", m.Destination)
 		}
@@ -70,6 +73,24 @@ func (s *Service) mountsOf(r *Record) ([]Mount, error) {
 		out = append(out, at[dst])
 	}
 	return out, nil
+}
+
+// sharesRoot is docker's rule for binds of the engine's own directory, of one in it or of one around it, such as "/": what
+// is unmounted there must be unmounted in the container too, so that nothing keeps it busy.
+func (s *Service) sharesRoot(m *Mount) error {
+	root := s.Layout.Root
+	if m.Type != mount.TypeBind || !within(m.Source, root) && !within(root, m.Source) {
+		return nil
+	}
+	switch m.Propagation {
+	case "":
+		m.Propagation = mount.PropagationRSlave
+	case mount.PropagationRSlave, mount.PropagationRShared:
+	default:
+		return errdefs.Invalid("invalid mount config: must use either propagation mode \"rslave\" or \"rshared\" when mount source is within the daemon root, daemon root: %q, bind mount source: %q, propagation: %q",
+			root, m.Source, m.Propagation)
+	}
+	return nil
 }
 
 // destination checks and cleans a place in the container.

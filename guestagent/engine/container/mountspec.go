@@ -213,7 +213,7 @@ func (m *Mount) fromTmpfs(in *mount.Mount, bad func(string, ...any) error) error
 	return nil
 }
 
-// within says whether a place lies below another, in the container's terms.
+// within says whether a place is another or lies below it; both are absolute.
 func within(dst, below string) bool {
-	return dst == below || strings.HasPrefix(dst, path.Clean(below)+"/")
+	return dst == below || strings.HasPrefix(dst, strings.TrimSuffix(path.Clean(below), "/")+"/")
 }
