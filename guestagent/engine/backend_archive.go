@@ -22,7 +22,7 @@ func (b archiveBackend) root(ctx context.Context, name string) (*archive.Root, *
 	if err != nil {
 		return nil, nil, err
 	}
-	return archive.NewRoot(files.Dir, name), files, nil
+	return archive.NewRoot(files.Dir, name).Mapped(files.IDs), files, nil
 }
 
 func (b archiveBackend) ContainerStatPath(ctx context.Context, name, path string) (apicontainer.PathStat, error) {
@@ -75,12 +75,12 @@ func (b archiveBackend) ContainerPutArchive(ctx context.Context, name, path stri
 }
 
 func (b archiveBackend) ContainerExport(ctx context.Context, name string, w io.Writer) error {
-	dir, err := b.e.containers.Layers(ctx, name)
+	dir, ids, err := b.e.containers.Layers(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer dir.Close()
-	return archive.NewRoot(dir, name).Export(w)
+	return archive.NewRoot(dir, name).Mapped(ids).Export(w)
 }
 
 // owner is the user that a container runs as, by the files in its root; nil where it says none.

@@ -72,7 +72,7 @@ func (b systemBackend) cacheUsage(ctx context.Context) (*apibuild.DiskUsage, err
 func (e *Engine) newBuilder(gateways []netip.Addr) (*build.Builder, error) {
 	d := e.defaults()
 	return build.New(build.Options{
-		Layout: e.opts.Layout, Images: e.images, Networks: e.networks, Runtime: e.runtime, Bus: e.bus,
+		Layout: e.opts.Layout, Images: e.images, Networks: e.networks, Runtime: buildRuntime{e.runtime, !e.ids.Empty()}, Bus: e.bus,
 		HostGateways: e.gateways(gateways), Cgroups: d.Cgroups, CgroupNS: d.CgroupNS, Log: e.opts.Log,
 	})
 }

@@ -54,7 +54,7 @@ func (b systemBackend) Info(ctx context.Context) (*system.Info, error) {
 		HTTPProxy: c.Proxies.HTTP, HTTPSProxy: c.Proxies.HTTPS, NoProxy: c.Proxies.No, Name: host, Labels: append([]string{}, c.Labels...),
 		ServerVersion: buildinfo.Version(), Runtimes: map[string]system.RuntimeWithStatus{"runc": {Runtime: system.Runtime{Path: "berth-supervisor"}}},
 		DefaultRuntime: "runc", Swarm: swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive, RemoteManagers: []swarm.Peer{}}, LiveRestoreEnabled: true,
-		InitBinary: "berth-init", FirewallBackend: &system.FirewallInfo{Driver: "nftables"}, SecurityOptions: []string{"name=seccomp,profile=builtin"},
+		InitBinary: "berth-init", FirewallBackend: &system.FirewallInfo{Driver: "nftables"}, SecurityOptions: e.securityOptions(),
 		CDISpecDirs: []string{"/etc/cdi", "/var/run/cdi"}, Warnings: warnings,
 	}, nil
 }

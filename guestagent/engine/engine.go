@@ -24,6 +24,7 @@ import (
 	"github.com/berthhq/berth/guestagent/engine/volume"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/berthhq/berth/internal/paths"
+	"github.com/moby/sys/user"
 )
 
 // Options are what an engine is started with.
@@ -46,6 +47,7 @@ type Engine struct {
 	runtime    *runtime.Client
 	builder    *build.Builder
 	cgroups    runtime.Cgroups
+	ids        user.IdentityMapping // of containers' users; empty: they are the machine's
 	server     *api.Server
 	started    time.Time
 }
@@ -62,6 +64,9 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 }
 
 func (e *Engine) open(ctx context.Context) (err error) {
+	if err := e.remap(); err != nil {
+		return err
+	}
 	l := e.opts.Layout
 	if e.cgroups, err = runtime.MachineCgroups(e.opts.Config.CgroupDriver(), e.opts.Config.CgroupParent); err != nil {
 		return err
@@ -72,12 +77,16 @@ func (e *Engine) open(ctx context.Context) (err error) {
 	if err := emptyDir(l.Tmp()); err != nil {
 		return err
 	}
+	if err := e.checkRemap(); err != nil {
+		return err
+	}
 	if e.images, err = image.Open(ctx, l, e.imageConfig()); err != nil {
 		return err
 	}
 	if e.volumes, err = volume.New(l, e.db, e.bus); err != nil {
 		return err
 	}
+	e.volumes.SetRoot(e.ids.RootPair())
 	netCfg, err := networkConfig(e.opts.Config)
 	if err != nil {
 		return err

@@ -94,7 +94,7 @@ func (e *Engine) defaults() container.Defaults {
 		LogConfig: apicontainer.LogConfig{Type: c.LogDriver, Config: c.LogOpts},
 		Ulimits:   map[string]*apicontainer.Ulimit{}, ShmSize: int64(c.ShmSize), Init: c.Init,
 		InitPath: filepath.Join(e.opts.BinDir, "berth-init"), Cgroups: e.cgroups,
-		CgroupNS: apicontainer.CgroupnsMode(c.CgroupNS), DockerSocket: e.opts.Layout.Socket(),
+		CgroupNS: apicontainer.CgroupnsMode(c.CgroupNS), DockerSocket: e.opts.Layout.Socket(), IDs: e.ids,
 	}
 	if d.LogConfig.Type == "" {
 		d.LogConfig.Type = "json-file"

@@ -3,6 +3,7 @@
 package paths
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -29,6 +30,8 @@ const (
 type Layout struct {
 	Root string // durable state, 0711: those who may use the socket walk through it; what is in it keeps them out
 	Run  string // sockets, pids, what dies with the machine
+
+	base string // where the lock lies of a root that is one of several; empty: Root
 }
 
 // Default is the layout of the environment: BERTH_ROOT, else the machine-wide directories.
@@ -43,6 +46,22 @@ func For(root string) Layout {
 		root = abs
 	}
 	return Layout{Root: root, Run: filepath.Join(root, "run")}
+}
+
+// Remapped is the layout of an engine whose containers' root is another user of the machine: as in docker a directory
+// below the root, so that files of one mapping are never used with another. Only one engine serves them all.
+func (l Layout) Remapped(uid, gid int) Layout {
+	l.base = l.Root
+	l.Root = filepath.Join(l.Root, fmt.Sprintf("%d.%d", uid, gid))
+	return l
+}
+
+// Base is the root that was asked for, of which Root is a part where the layout is Remapped.
+func (l Layout) Base() string {
+	if l.base != "" {
+		return l.base
+	}
+	return l.Root
 }
 
 // Files and directories below Root.
@@ -83,7 +102,7 @@ func (l Layout) Build() string { return filepath.Join(l.Root, "build") }
 func (l Layout) Tmp() string { return filepath.Join(l.Root, "tmp") }
 
 // EngineLock is held, with the engine's pid in it, as long as an engine serves this state directory.
-func (l Layout) EngineLock() string { return filepath.Join(l.Root, "engine.lock") }
+func (l Layout) EngineLock() string { return filepath.Join(l.Base(), "engine.lock") }
 
 // Files below Run.
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/moby/sys/user"
 	"golang.org/x/sys/unix"
 
 	"github.com/berthhq/berth/guestagent/engine/detached"
@@ -17,7 +18,8 @@ import (
 
 // Files are a container's files as its processes see them, with what they cannot write read-only.
 type Files struct {
-	Dir   *os.File // its root
+	Dir   *os.File             // its root
+	IDs   user.IdentityMapping // owners there are the machine's; this makes them the container's
 	close func()
 }
 
@@ -42,7 +44,7 @@ func (s *Service) Open(ctx context.Context, ref string) (*Files, error) {
 	if err != nil {
 		return nil, errdefs.System("opening the files of container %s: %w", r.Name, err)
 	}
-	return &Files{Dir: dir, close: func() { dir.Close() }}, nil
+	return &Files{Dir: dir, IDs: s.mapping(r.Host), close: func() { dir.Close() }}, nil
 }
 
 func (s *Service) assembleFiles(ctx context.Context, r *Record) (_ *Files, err error) {
@@ -79,18 +81,21 @@ func (s *Service) assembleFiles(ctx context.Context, r *Record) (_ *Files, err e
 		unmount()
 		return nil, errdefs.System("opening the files of container %s: %w", r.Name, err)
 	}
-	return &Files{Dir: w.Dir, close: func() { w.Close(); unmount() }}, nil
+	return &Files{Dir: w.Dir, IDs: s.mapping(r.Host), close: func() { w.Close(); unmount() }}, nil
 }
 
-// Layers opens the root of a container without anything mounted on it.
-func (s *Service) Layers(ctx context.Context, ref string) (*os.File, error) {
+// Layers opens the root of a container without anything mounted on it. Owners there are the machine's ids of its users.
+func (s *Service) Layers(ctx context.Context, ref string) (*os.File, user.IdentityMapping, error) {
 	e, err := s.find(ref)
 	if err != nil {
-		return nil, err
+		return nil, user.IdentityMapping{}, err
 	}
 	r := e.snapshot()
+	var root *os.File
 	if r.State.running() {
-		return os.Open(fmt.Sprintf("/proc/%d/root", r.State.Pid))
+		root, err = os.Open(fmt.Sprintf("/proc/%d/root", r.State.Pid))
+	} else {
+		root, err = s.imageRoot(ctx, &r)
 	}
-	return s.imageRoot(ctx, &r)
+	return root, s.mapping(r.Host), err
 }

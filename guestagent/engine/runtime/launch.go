@@ -101,10 +101,10 @@ func (l *launcher) spawn() (gone <-chan error, err error) {
 
 // root is the state directory as an argument: empty is the machine-wide one.
 func (l *launcher) root() string {
-	if l.layout.Root == paths.DefaultRoot && l.layout.Run == paths.DefaultRun {
+	if l.layout.Base() == paths.DefaultRoot && l.layout.Run == paths.DefaultRun {
 		return ""
 	}
-	return l.layout.Root
+	return l.layout.Base()
 }
 
 // supervisorEnv is all that the supervisor inherits: nothing of a caller's own environment.

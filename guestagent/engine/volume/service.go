@@ -38,6 +38,8 @@ type Service struct {
 	layout paths.Layout
 	store  *meta.Store[record]
 	bus    Publisher
+	uid    int // the machine's ids of containers' root
+	gid    int
 
 	mu      sync.Mutex
 	volumes map[string]*vol
@@ -65,6 +67,9 @@ func New(layout paths.Layout, db *meta.DB, bus Publisher) (*Service, error) {
 	return s, nil
 }
 
+// SetRoot tells whom on the machine containers' root is; nothing said, it is the machine's.
+func (s *Service) SetRoot(uid, gid int) { s.uid, s.gid = uid, gid }
+
 func (s *Service) get(name string) (*vol, error) {
 	if v := s.volumes[name]; v != nil {
 		return v, nil
@@ -89,6 +94,9 @@ func (s *Service) makeDir(name string) error {
 		return errdefs.System("creating volume %s: %w", name, err)
 	}
 	if err := os.Mkdir(s.data(name), 0o755); err != nil && !os.IsExist(err) {
+		return errdefs.System("creating volume %s: %w", name, err)
+	}
+	if err := os.Chown(s.data(name), s.uid, s.gid); err != nil {
 		return errdefs.System("creating volume %s: %w", name, err)
 	}
 	return os.Chmod(s.data(name), 0o755) // whatever the umask is
