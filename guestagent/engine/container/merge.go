@@ -173,9 +173,6 @@ func (s *Service) mergeDefaults(h *container.HostConfig) {
 		h.MemorySwap = 2 * h.Memory
 	}
 	h.PortBindings = maps.Clone(h.PortBindings)
-	if h.PortBindings == nil {
-		h.PortBindings = network.PortMap{}
-	}
 }
 
 func mergeUlimits(own []*container.Ulimit, defaults map[string]*container.Ulimit) []*container.Ulimit {

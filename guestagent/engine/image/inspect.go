@@ -166,7 +166,7 @@ func (s *Service) manifestSummaries(ctx context.Context, target ocispec.Descript
 			out = append(out, m)
 			continue
 		}
-		m.ImageData = &image.ImageProperties{Containers: []string{}}
+		m.ImageData = &image.ImageProperties{}
 		if d.Platform != nil {
 			m.ImageData.Platform = *d.Platform
 		}

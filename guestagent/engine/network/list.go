@@ -62,8 +62,5 @@ func (n *network) public() apinet.Network {
 	p.Options, p.Labels = maps.Clone(p.Options), maps.Clone(p.Labels)
 	p.IPAM.Options = maps.Clone(p.IPAM.Options)
 	p.IPAM.Config = slices.Clone(p.IPAM.Config)
-	if p.IPAM.Config == nil {
-		p.IPAM.Config = []apinet.IPAMConfig{}
-	}
 	return p
 }
