@@ -21,6 +21,9 @@ func (s *Service) ContainerInspect(ctx context.Context, ref string, size bool) (
 	if err != nil {
 		return nil, err
 	}
+	if _, err := e.until(ctx, func() bool { return !e.again || e.rec.State.running() }); err != nil {
+		return nil, err
+	}
 	r := e.snapshot()
 	nets, ports := s.networksOf(&r)
 	out := &container.InspectResponse{

@@ -8,7 +8,8 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// ContainerRestart stops a container, if it runs, and starts it.
+// ContainerRestart stops a container, if it runs, and starts it. An inspect in between waits, as dockerd's does: clients
+// that hear of the end ask whether the container comes back.
 func (s *Service) ContainerRestart(ctx context.Context, ref, sig string, timeout *int) error {
 	e, err := s.find(ref)
 	if err != nil {
@@ -24,6 +25,8 @@ func (s *Service) ContainerRestart(ctx context.Context, ref, sig string, timeout
 		return err
 	}
 	defer release()
+	e.setAgain(true)
+	defer e.setAgain(false)
 	r := e.snapshot()
 	if r.Host.AutoRemove {
 		// The removal that the end would bring waits for our turn and finds the container running again.
@@ -43,4 +46,11 @@ func (s *Service) ContainerRestart(ctx context.Context, ref, sig string, timeout
 	}
 	s.publish(&r, "restart")
 	return nil
+}
+
+func (e *entry) setAgain(on bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.again = on
+	e.wake()
 }

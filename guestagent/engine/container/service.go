@@ -42,6 +42,7 @@ type entry struct {
 	starting bool               // the runtime was asked to start it and has not answered
 	early    *proto.State       // the end of one that ended before the answer came
 	ending   bool               // it has ended, and what it held is being given back
+	again    bool               // a restart was asked for and has not started it yet
 	streak   int                // restarts by the policy since it last ran for a while
 	backoff  context.CancelFunc // ends a wait for a restart
 	probing  context.CancelFunc // ends the health checks

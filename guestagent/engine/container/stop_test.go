@@ -210,3 +210,26 @@ func TestPrune(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+func TestInspectWaitsForARestart(t *testing.T) {
+	w := newWorld(t)
+	id := w.run("web")
+	e, err := w.find(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.setAgain(true)
+	w.rt.exit(id, 0)
+	if _, err := e.until(context.Background(), func() bool { return !e.rec.State.running() }); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := w.ContainerInspect(ctx, id, false); err == nil {
+		t.Error("an inspect between end and start answered")
+	}
+	e.setAgain(false)
+	if got, err := w.ContainerInspect(context.Background(), id, false); err != nil || got.State.Running {
+		t.Errorf("after it: %v, %+v", err, got)
+	}
+}
