@@ -118,6 +118,9 @@ func (m *move) imageOf(ctx context.Context, c container) (string, error) {
 		return "", err
 	}
 	for _, change := range diff.Changes {
+		if isMountPoint(change.Path, c) {
+			continue
+		}
 		if change.Kind != apicontainer.ChangeModify || !isPlace(change.Path, diff.Changes) {
 			return own, nil
 		}
@@ -128,6 +131,13 @@ func (m *move) imageOf(ctx context.Context, c container) (string, error) {
 // isPlace says that a directory is told to have changed only because something below it has.
 func isPlace(path string, all []apicontainer.FilesystemChange) bool {
 	return slices.ContainsFunc(all, func(c apicontainer.FilesystemChange) bool { return strings.HasPrefix(c.Path, path+"/") })
+}
+
+// isMountPoint says that a directory is there for a volume or a file of the machine, which comes along by itself.
+func isMountPoint(path string, c container) bool {
+	return slices.ContainsFunc(c.spec.Mounts, func(m apicontainer.MountPoint) bool {
+		return m.Destination == path || strings.HasPrefix(m.Destination, path+"/")
+	})
 }
 
 // carryChanges makes an image of a container there and brings it here. There it is removed again.
