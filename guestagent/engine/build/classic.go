@@ -31,6 +31,7 @@ func (b *Builder) classic(ctx context.Context, k *kit, r *Request, w io.Writer) 
 	if err != nil {
 		return "", err
 	}
+	r.NoCache = r.NoCache || b.nothingFrom(ctx, r.CacheFrom)
 	r.Dockerfile, r.CacheFrom = c.name, nil // what the classic builder takes from images, the cache has
 	if userNetwork(r.NetworkMode) {
 		r.CgroupParent, r.NetworkMode = sandbox.OnNetwork(r.CgroupParent, r.NetworkMode), ""
@@ -40,7 +41,6 @@ func (b *Builder) classic(ctx context.Context, k *kit, r *Request, w io.Writer) 
 		return "", err
 	}
 	past := b.past
-	r.NoCache = r.NoCache || b.nothingFrom(ctx, r.CacheFrom)
 	if r.NoCache {
 		past = nil
 	}
