@@ -161,6 +161,41 @@ func TestForeignDrops(t *testing.T) {
 	}
 }
 
+// Rules for all packets close a hook, or open it, whatever its policy is.
+func TestForeignDropsByRules(t *testing.T) {
+	inNetNS(t)
+	if _, err := exec.LookPath("nft"); err != nil {
+		t.Skip("needs nft to play another program")
+	}
+	tab := open(t)
+	for name, c := range map[string]struct {
+		rules, policy string
+		closed        bool
+	}{
+		"reject at the end":      {"ct state established accept; counter log reject with icmpx admin-prohibited", "accept", true},
+		"drop at the end":        {"tcp dport 22 accept; counter drop", "accept", true},
+		"a drop with condition":  {"tcp dport 22 drop", "accept", false},
+		"all accepted":           {"counter accept", "drop", false},
+		"accepted, then dropped": {"accept; drop", "accept", false},
+		"others are asked":       {"jump other", "accept", false},
+		"asked, then dropped":    {"jump other; drop", "accept", true},
+	} {
+		script := "flush ruleset; table inet firewalld { chain other { } \n chain filter_FORWARD { type filter hook forward priority 10; policy " + c.policy + "; " + c.rules + "\n}\n}\n"
+		cmd := exec.Command("nft", "-f", "-")
+		cmd.Stdin = strings.NewReader(script)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", name, err, out)
+		}
+		drops, err := tab.ForeignDrops("berth0")
+		if err != nil || (len(drops) == 1) != c.closed {
+			t.Errorf("%s: %v, %v", name, drops, err)
+		}
+		if len(drops) == 1 && !strings.HasSuffix(drops[0].String(), "firewall-cmd --permanent --zone=trusted --add-interface=berth0 && firewall-cmd --reload") {
+			t.Errorf("%s: remedy %s", name, drops[0])
+		}
+	}
+}
+
 func TestRedirectLocalReplacesWhatItMade(t *testing.T) {
 	inNetNS(t)
 	addr := netip.MustParseAddr("127.0.0.11")
