@@ -140,7 +140,7 @@ func (s *Service) joinNamespaces(in *runtime.Input, r *Record) error {
 		if j.ref == "" {
 			continue
 		}
-		t, err := s.target(j.ref, j.ns)
+		t, err := s.target(r, j.ref, j.ns)
 		if err != nil {
 			return err
 		}
@@ -174,14 +174,16 @@ func refOf(mode string) string {
 	return ref
 }
 
-// target is a running container to share a namespace with.
-func (s *Service) target(ref, ns string) (Record, error) {
+// target is a running container that r is to share a namespace with.
+func (s *Service) target(r *Record, ref, ns string) (Record, error) {
 	e, err := s.find(ref)
 	if err != nil {
 		return Record{}, errdefs.Invalid("%w", err)
 	}
 	t := e.snapshot()
 	switch {
+	case ns == "net" && t.ID == r.ID:
+		return t, errdefs.System("cannot join own network namespace")
 	case t.State.running():
 		return t, nil
 	case ns == "net":

@@ -142,7 +142,11 @@ func checkSet(what, set string) error {
 			return errdefs.Invalid("Invalid value %s for %s", set, name)
 		}
 		if most >= 0 && int(hi) > most && beyond == nil {
-			beyond = errdefs.Invalid("requested %s are not available - requested %s, available: 0-%d", map[string]string{"cpus": "CPUs", "mems": "memory nodes"}[what], set, most)
+			have := "0"
+			if most > 0 {
+				have += "-" + strconv.Itoa(most)
+			}
+			beyond = errdefs.Invalid("Requested %s are not available - requested %s, available: %s", map[string]string{"cpus": "CPUs", "mems": "memory nodes"}[what], set, have)
 		}
 	}
 	return beyond

@@ -59,7 +59,10 @@ func parseBind(spec string) (Mount, error) {
 	default:
 		m.Name, m.Source = m.Source, ""
 	}
-	return m, m.applyMode()
+	if err := m.applyMode(); err != nil {
+		return m, errdefs.Invalid("invalid volume specification: '%s': %w", spec, err)
+	}
+	return m, nil
 }
 
 // modes are the words that may stand in the options of -v.
@@ -94,12 +97,12 @@ func (m *Mount) applyMode() error {
 			m.ReadOnly = w == "ro"
 		case "copy":
 			if m.Type != mount.TypeVolume {
-				return errdefs.Invalid("invalid mode: %s", m.Mode)
+				return errdefs.Invalid("invalid mount config for type %q: field VolumeOptions must not be specified", m.Type)
 			}
 			m.NoCopy = true
 		case "propagation":
 			if m.Type != mount.TypeBind {
-				return errdefs.Invalid("invalid mode: %s", m.Mode)
+				return errdefs.Invalid("invalid mount config for type %q: field BindOptions must not be specified", m.Type)
 			}
 			m.Propagation = mount.Propagation(w)
 		}

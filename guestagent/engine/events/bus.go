@@ -66,14 +66,14 @@ func (b *Bus) Publish(typ, action, id string, attrs map[string]string) {
 	}
 }
 
-// Subscribe gives the past events between since and until, and a channel of those to come. A zero since replays
-// nothing, a zero until follows for ever; with an until in the past ch is closed at once. The channel is closed when
+// Subscribe gives the past events between since and until, and a channel of those to come. Without either nothing is
+// replayed, a zero until follows for ever; with an until in the past ch is closed at once. The channel is closed when
 // ctx or the time ends, or the subscriber falls too far behind. No event is missed or given twice between the two.
 func (b *Bus) Subscribe(ctx context.Context, since, until time.Time, want Filter) (replay []events.Message, ch <-chan events.Message) {
 	s := &subscriber{ch: make(chan events.Message, queue), want: want}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !since.IsZero() {
+	if !since.IsZero() || !until.IsZero() {
 		for _, m := range b.past {
 			at := time.Unix(0, m.TimeNano)
 			if at.Before(since) || !until.IsZero() && at.After(until) || want != nil && !want(m) {

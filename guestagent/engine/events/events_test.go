@@ -65,6 +65,10 @@ func TestUntilEnds(t *testing.T) {
 		if fmt.Sprint(actions(replay)) != "[pull]" || drain(ch) != nil {
 			t.Errorf("replayed %v", actions(replay))
 		}
+		replay, ch = b.Subscribe(t.Context(), time.Time{}, begin.Add(1500*time.Millisecond), nil)
+		if fmt.Sprint(actions(replay)) != "[pull tag]" || drain(ch) != nil {
+			t.Errorf("without a beginning %v", actions(replay))
+		}
 	})
 }
 

@@ -100,12 +100,17 @@ func (m *Manager) hostsFile(rec *sandboxRecord) (string, error) {
 	return b.String(), nil
 }
 
-// ownNames are what a container calls itself: the full name first where it has a domain.
+// ownNames are what a container calls itself: the full name first where it has a domain, which may stand in the
+// hostname too, then the first part alone.
 func ownNames(cfg SandboxConfig) string {
-	if cfg.Domainname == "" || cfg.Hostname == "" {
-		return cfg.Hostname
+	full := cfg.Hostname
+	if full != "" && cfg.Domainname != "" {
+		full += "." + cfg.Domainname
 	}
-	return cfg.Hostname + "." + cfg.Domainname + " " + cfg.Hostname
+	if first, _, ok := strings.Cut(full, "."); ok {
+		return full + " " + first
+	}
+	return full
 }
 
 // extraHosts are the lines of --add-host.

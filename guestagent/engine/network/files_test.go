@@ -93,6 +93,7 @@ func TestHostsOfContainers(t *testing.T) {
 	}{
 		"plain":        {SandboxConfig{Hostname: "web"}, Config{}, "172.17.0.2\tweb\n"},
 		"domain":       {SandboxConfig{Hostname: "web", Domainname: "corp.example"}, Config{}, "172.17.0.2\tweb.corp.example web\n"},
+		"full name":    {SandboxConfig{Hostname: "web.corp.example"}, Config{}, "172.17.0.2\tweb.corp.example web\n"},
 		"extra":        {SandboxConfig{Hostname: "web", ExtraHosts: []string{"db:192.0.2.1", "six:fd00::1", "b:[fd00::2]"}}, Config{}, "192.0.2.1\tdb\nfd00::1\tsix\nfd00::2\tb\n172.17.0.2\tweb\n"},
 		"host-gateway": {SandboxConfig{Hostname: "web", Mode: "lan", ExtraHosts: []string{"h:host-gateway"}}, Config{}, "172.17.0.1\th\n10.5.0.2\tweb\n"},
 		"configured":   {SandboxConfig{Hostname: "web", ExtraHosts: []string{"h:host-gateway"}}, Config{HostGateways: []netip.Addr{netip.MustParseAddr("192.0.2.7")}}, "192.0.2.7\th\n172.17.0.2\tweb\n"},

@@ -95,10 +95,11 @@ func gids(primary int, lists ...[]int) []uint32 {
 }
 
 func withHome(env []string, home string) []string {
-	for _, e := range env {
-		if strings.HasPrefix(e, "HOME=") {
+	if i := slices.IndexFunc(env, func(e string) bool { return strings.HasPrefix(e, "HOME=") }); i >= 0 {
+		if env[i] != "HOME=" {
 			return env
 		}
+		env = slices.Delete(slices.Clone(env), i, i+1) // an empty one is none, as for runc
 	}
 	if home == "" {
 		home = "/"

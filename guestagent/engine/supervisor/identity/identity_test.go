@@ -3,6 +3,7 @@
 package identity
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -112,4 +113,13 @@ func FuzzApply(f *testing.F) {
 			t.Fatalf("user %d kept capabilities", p.User.UID)
 		}
 	})
+}
+
+// What asks for HOME with nothing in it gets the user's, as from runc.
+func TestAnEmptyHomeIsNone(t *testing.T) {
+	for in, want := range map[string]string{"HOME=": "[A=b HOME=/srv]", "HOME=/x": "[HOME=/x A=b]"} {
+		if got := fmt.Sprint(withHome([]string{in, "A=b"}, "/srv")); got != want {
+			t.Errorf("%s gives %s, want %s", in, got, want)
+		}
+	}
 }
