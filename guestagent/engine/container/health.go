@@ -190,7 +190,9 @@ func (s *Service) execAndRead(ctx context.Context, e *entry, args []string, time
 		output = fmt.Sprintf(probeTimedOut, timeout)
 		select { // what it has written so far
 		case got := <-text:
-			output += ": " + got
+			if got != "" {
+				output += ": " + got
+			}
 		case <-time.After(killProbeAfter):
 		}
 		return probeCouldNot, output, nil
