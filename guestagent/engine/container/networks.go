@@ -51,7 +51,9 @@ func (s *Service) NetworkConnect(ctx context.Context, name, id string, req *apin
 		}
 		if r.Host.NetworkMode.IsNone() {
 			h := *r.Host
-			h.NetworkMode = "none"
+			if r.Unplugged { // as a container of Compose v1, between disconnect and connect
+				h.NetworkMode, r.Unplugged = container.NetworkMode(name), false
+			}
 			r.Host = &h
 			delete(nets, "none")
 		} else if len(nets) == 0 {
@@ -95,7 +97,7 @@ func (s *Service) NetworkDisconnect(ctx context.Context, name, id string, req *a
 			for other := range nets {
 				h.NetworkMode = container.NetworkMode(other)
 			}
-			r.Host = &h
+			r.Host, r.Unplugged = &h, len(nets) == 0
 		}
 	})
 }

@@ -13,18 +13,19 @@ import (
 
 // Record is what is kept of a container.
 type Record struct {
-	ID       string
-	Name     string // without a slash
-	Created  time.Time
-	Config   *container.Config // the image's merged in
-	Host     *container.HostConfig
-	Image    *image.Image
-	Path     string // of the command
-	Args     []string
-	Mounts   []Mount
-	Networks map[string]*network.EndpointSettings // as asked for, by network
-	Links    map[string]string                    // alias: container ID, of legacy links
-	State    State
+	ID        string
+	Name      string // without a slash
+	Created   time.Time
+	Config    *container.Config // the image's merged in
+	Host      *container.HostConfig
+	Image     *image.Image
+	Path      string // of the command
+	Args      []string
+	Mounts    []Mount
+	Networks  map[string]*network.EndpointSettings // as asked for, by network
+	Unplugged bool                                 `json:",omitempty"` // its network mode is none because it was taken off its last network
+	Links     map[string]string                    // alias: container ID, of legacy links
+	State     State
 	// Restarts counts the restarts by the policy since a person started it.
 	Restarts int
 	// Stopped says that a person stopped it: the policy unless-stopped then leaves it so.

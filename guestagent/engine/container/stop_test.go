@@ -11,6 +11,7 @@ import (
 
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
+	apinet "github.com/moby/moby/api/types/network"
 )
 
 func TestStop(t *testing.T) {
@@ -231,5 +232,20 @@ func TestInspectWaitsForARestart(t *testing.T) {
 	e.setAgain(false)
 	if got, err := w.ContainerInspect(context.Background(), id, false); err != nil || got.State.Running {
 		t.Errorf("after it: %v, %+v", err, got)
+	}
+}
+
+func TestANetworkTakenAndGivenBackBeforeTheStart(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	id := w.create("web", func(r *container.CreateRequest) { r.HostConfig.NetworkMode = "front" })
+	if err := w.NetworkDisconnect(ctx, "front", "front-id", &apinet.DisconnectRequest{Container: id}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.NetworkConnect(ctx, "front", "front-id", &apinet.ConnectRequest{Container: id}); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.record(id); r.Host.NetworkMode != "front" || len(r.Networks) != 1 || r.Networks["front"] == nil {
+		t.Errorf("mode %s, networks %v", r.Host.NetworkMode, r.Networks)
 	}
 }
