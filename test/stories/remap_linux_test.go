@@ -21,6 +21,7 @@ func remapped(t *testing.T) *harness.World {
 	t.Skip("userns-remap is refused still: docs/decisions/0008")
 	root := harness.StateDir(t)
 	w := harness.Empty(t, root)
+	w.Must(os.Chmod(root, 0o711)) // containers' root walks through it, as through the machine-wide one
 	for file, line := range map[string]string{"/etc/subuid": "nobody:100000:65536\n", "/etc/subgid": "nogroup:200000:65536\n"} {
 		own := filepath.Join(t.TempDir(), "ids")
 		w.Must(os.WriteFile(own, []byte(line), 0o644))
