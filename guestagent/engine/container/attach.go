@@ -4,6 +4,7 @@ package container
 
 import (
 	"context"
+	"fmt"
 	"net"
 
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
@@ -93,8 +94,11 @@ func (s *Service) ContainerResize(ctx context.Context, ref string, height, width
 	if !r.State.running() {
 		return errdefs.Conflict("container %s is not running", r.ID)
 	}
-	if !r.Config.Tty {
-		return nil // as dockerd: there is nothing to do
+	if r.Config.Tty { // without one there is nothing to do, which dockerd tells of all the same
+		if err := s.Runtime.Resize(ctx, r.ID, "", height, width); err != nil {
+			return err
+		}
 	}
-	return s.Runtime.Resize(ctx, r.ID, "", height, width)
+	s.publish(&r, "resize", "height", fmt.Sprint(height), "width", fmt.Sprint(width))
+	return nil
 }
