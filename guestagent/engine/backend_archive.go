@@ -44,6 +44,7 @@ func (b archiveBackend) ContainerGetArchive(ctx context.Context, name, path stri
 		files.Close()
 		return nil, st, err
 	}
+	b.e.containers.Tell(name, "archive-path", path)
 	return filesReader{r, files}, st, nil
 }
 
@@ -71,7 +72,11 @@ func (b archiveBackend) ContainerPutArchive(ctx context.Context, name, path stri
 			return err
 		}
 	}
-	return root.Write(path, tar, o)
+	if err := root.Write(path, tar, o); err != nil {
+		return err
+	}
+	b.e.containers.Tell(name, "extract-to-dir", path)
+	return nil
 }
 
 func (b archiveBackend) ContainerExport(ctx context.Context, name string, w io.Writer) error {

@@ -17,4 +17,8 @@ func TestResizingIsToldOf(t *testing.T) {
 	if got := w.bus.actions(); !slices.Contains(got, "resize") {
 		t.Errorf("told of %v", got)
 	}
+	w.Tell("web", "archive-path", "/etc")
+	if got := w.bus.actions(); !slices.Contains(got, "archive-path") {
+		t.Errorf("told of %v", got)
+	}
 }

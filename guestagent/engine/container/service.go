@@ -157,6 +157,14 @@ func (s *Service) publish(r *Record, action string, more ...string) {
 	s.Bus.Publish("container", action, r.ID, attrs)
 }
 
+// Tell publishes what is done with a container's files, where something else than a Service does it.
+func (s *Service) Tell(ref, action, path string) {
+	if e, err := s.find(ref); err == nil {
+		r := e.snapshot()
+		s.publish(&r, action, "path", path)
+	}
+}
+
 func (s *Service) entries() []*entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
