@@ -18,7 +18,6 @@ import (
 // remapped is an engine whose containers' root is 100000:200000 of the machine.
 func remapped(t *testing.T) *harness.World {
 	t.Helper()
-	t.Skip("userns-remap is refused still: docs/decisions/0008")
 	root := harness.StateDir(t)
 	w := harness.Empty(t, root)
 	w.Must(os.Chmod(root, 0o711)) // containers' root walks through it, as through the machine-wide one
@@ -68,7 +67,7 @@ func TestUsersAreMapped(t *testing.T) {
 			strings.Join(strings.Fields(out), " ") != "0 0 100000 65536 0:0 0:0 0:0 0:0" {
 			w.Errorf("inside, code %d: %q", code, out)
 		}
-		if out, code, err := w.TryExec(id, client.ExecCreateOptions{Cmd: []string{"sh", "-c", "id -u; touch /root.txt || echo no"}, User: "33"}); err != nil || code != 0 || !strings.HasPrefix(out, "33\n") || !strings.HasSuffix(out, "no\n") {
+		if out, code, err := w.TryExec(id, client.ExecCreateOptions{Cmd: []string{"sh", "-c", "id -u; touch /root.txt 2>/dev/null || echo no"}, User: "33"}); err != nil || code != 0 || !strings.HasPrefix(out, "33\n") || !strings.HasSuffix(out, "no\n") {
 			w.Errorf("as another: %q, %d, %v", out, code, err)
 		}
 		if out, code := w.Exec(id, "sh", "-c", "mount -t tmpfs x /mnt || mount -o remount,rw /proc/sys || echo 1 >/proc/sys/kernel/sysrq || hostname other"); code == 0 {

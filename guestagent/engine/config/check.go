@@ -63,8 +63,6 @@ func (c *Config) checkRest() error {
 		return fmt.Errorf("invalid max concurrent downloads: %d", c.MaxConcurrentDownloads)
 	case c.MaxConcurrentUploads < 0:
 		return fmt.Errorf("invalid max concurrent uploads: %d", c.MaxConcurrentUploads)
-	case c.UsernsRemap != "":
-		return fmt.Errorf("userns-remap is not supported by this version of berth")
 	case c.ShmSize < 0:
 		return fmt.Errorf("default-shm-size: %d is negative", c.ShmSize)
 	}

@@ -34,7 +34,6 @@ func TestMistakesAreNamed(t *testing.T) {
 		`{"log-driver":"syslog"}`:                    "log-driver",
 		`{"hosts":["ftp://0:2375"]}`:                 "not unix:///path or tcp://",
 		`{"tlsverify":"yes"}`:                        "tlsverify",
-		`{"userns-remap":"default"}`:                 "userns-remap is not supported",
 		`{"default-cgroupns-mode":"x"}`:              "cgroup namespace mode",
 		`{"labels":["x"]}`:                           "bad attribute format",
 		`{"exec-opts":["native.cgroupdriver=x"]}`:    "native.cgroupdriver option x not supported",
