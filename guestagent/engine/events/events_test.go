@@ -120,6 +120,7 @@ func TestMatch(t *testing.T) {
 		"short id":          {map[string]map[string]bool{"container": {"01234567": true}}, true},
 		"another noun":      {map[string]map[string]bool{"network": {"web": true}}, false},
 		"label":             {map[string]map[string]bool{"label": {"tier": true}}, true},
+		"labels, not all":   {map[string]map[string]bool{"label": {"tier": true, "tier=back": true}}, false},
 		"label value":       {map[string]map[string]bool{"label": {"tier=back": true}}, false},
 		"image":             {map[string]map[string]bool{"image": {"nginx:1.27": true}}, true},
 		"image without tag": {map[string]map[string]bool{"image": {"nginx": true}}, true},

@@ -24,13 +24,15 @@ func Match(filters map[string]map[string]bool) Filter {
 	}
 }
 
+// matches asks for any of the values; of labels for all.
 func matches(m events.Message, key string, values map[string]bool) bool {
+	all := key == "label"
 	for v, wanted := range values {
-		if one(m, key, v) == wanted {
-			return true
+		if (one(m, key, v) == wanted) != all {
+			return !all
 		}
 	}
-	return false
+	return all
 }
 
 func one(m events.Message, key, v string) bool {
