@@ -44,14 +44,15 @@ type Builder struct {
 	past *classic.Memory
 
 	mu     sync.Mutex
-	kit    *kit // nil while nobody needs it
+	kit    *kit // nil until somebody needs it
 	users  int  // of kit
 	idle   *time.Timer
 	closed bool
 }
 
-// idleTime is how long BuildKit stays open after its last use. Opening it takes some milliseconds, and the memory that
-// it holds is a good part of an idle engine's.
+// idleTime is how long after BuildKit's last use its memory is given back. It stays open: packages of BuildKit keep in
+// variables of their own what they know of cache records (contenthash does), with the databases that this came from, and
+// a second BuildKit in one process would be answered out of the first one's closed database.
 const idleTime = time.Minute
 
 // New makes a builder and clears what the builds of an engine that was killed have left mounted. It opens nothing yet.
@@ -92,17 +93,14 @@ func (b *Builder) leave() {
 	}
 }
 
-// rest closes BuildKit where it still has no user.
+// rest gives memory back where BuildKit still has no user.
 func (b *Builder) rest() {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.users > 0 || b.kit == nil {
+	busy := b.users > 0
+	b.mu.Unlock()
+	if busy {
 		return
 	}
-	if err := b.kit.close(); err != nil {
-		b.o.Log.Warn("closing BuildKit", "error", err)
-	}
-	b.kit = nil
 	debug.FreeOSMemory()
 	if err := dropProgram(); err != nil {
 		b.o.Log.Debug("giving back the program's pages", "error", err)
