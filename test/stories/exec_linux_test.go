@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/berthhq/berth/test/harness"
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 )
 
@@ -83,13 +84,16 @@ func execFailures(w *harness.World) {
 		}{
 			{client.ExecCreateOptions{Cmd: []string{"missing"}}, 127, "executable file not found"},
 			{client.ExecCreateOptions{Cmd: []string{"/notexec"}}, 126, "permission denied"},
-			{client.ExecCreateOptions{Cmd: []string{"true"}, User: "ghost"}, 128, "unable to find user ghost"},
 		} {
 			out, code, err := w.TryExec("box", c.o)
 			if err != nil || code != c.code && c.code != 128 || code == 0 || !strings.Contains(out, c.text) {
 				w.Fatalf("round %d, %q: %q, %d, %v", i, c.o.Cmd, out, code, err)
 			}
 		}
+	}
+	_, err := w.API.ExecCreate(w.Ctx(), "box", client.ExecCreateOptions{Cmd: []string{"true"}, User: "ghost"})
+	if !cerrdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), "unable to find user ghost") {
+		w.Errorf("an unknown user: %v, want a refusal of the request, as dockerd's", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/berthhq/berth/internal/errdefs"
 )
@@ -28,6 +29,7 @@ func (s *Server) build(c *call) error {
 	}
 	// Progress is sent while the client still sends its context.
 	_ = http.NewResponseController(c.w).EnableFullDuplex() // a test's recorder has no connection
+	defer c.drain()
 	quiet := c.flag("q")
 	return c.progress(func(w *flushWriter) error {
 		var held bytes.Buffer
@@ -49,6 +51,19 @@ func (s *Server) build(c *call) error {
 		}
 		return err
 	})
+}
+
+// drainTime is how long the rest of a body that nobody wants may take.
+const drainTime = 5 * time.Second
+
+// drain reads a body to its end. In full duplex net/http does so after the handler, and when it meets the end there, a
+// read of the next request has begun that it then forgets: the next request's body is refused with a panic.
+func (c *call) drain() {
+	if c.r.Body == nil {
+		return
+	}
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(drainTime)) // past it the connection is of no use
+	_, _ = io.Copy(io.Discard, c.r.Body)
 }
 
 func (s *Server) buildCancel(c *call) error {

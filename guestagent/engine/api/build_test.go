@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/api/types/registry"
@@ -80,6 +81,36 @@ func TestBuildProgress(t *testing.T) {
 		w := ask(&fake{build: tc.build}, "POST", "/build"+tc.query, "")
 		if w.Code != tc.status || w.Body.String() != tc.body {
 			t.Errorf("%s: %d %q\nwant %d %q", tc.name, w.Code, w.Body, tc.status, tc.body)
+		}
+	}
+}
+
+// A build that does not want its context leaves the connection fit for the next request.
+func TestBuildLeavesTheConnectionFit(t *testing.T) {
+	f := &fake{build: func(body io.Reader, w io.Writer) (string, error) {
+		one := make([]byte, 1)
+		if _, err := io.ReadFull(body, one); err != nil || one[0] == 'x' {
+			return "", errors.Join(errdefs.Invalid("no context"), err)
+		}
+		_, err := io.Copy(w, body)
+		return "", err
+	}}
+	conn, err := net.Dial("unix", listen(t, f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for i := range 20 {
+		for body, want := range map[string]int{"xrefused": 400, "yes": 200} {
+			fmt.Fprintf(conn, "POST /build HTTP/1.1\r\nHost: engine\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+			resp, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Fatalf("round %d, %s: %v", i, body, err)
+			}
+			if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != want {
+				t.Fatalf("round %d, %s: %d, %v", i, body, resp.StatusCode, err)
+			}
 		}
 	}
 }
