@@ -48,14 +48,7 @@ func engineHint() string {
 }
 
 func findEngine() (string, error) {
-	var dirs []string
-	if self, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(self); err == nil {
-			self = real
-		}
-		dirs = append(dirs, filepath.Dir(self))
-	}
-	for _, d := range append(dirs, engineDirs()...) {
+	for _, d := range ProgramDirs(engineDirs()) {
 		p := filepath.Join(d, engineProgram)
 		if info, err := os.Stat(p); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
 			return p, nil

@@ -65,6 +65,11 @@ func overlay(options []string) (*os.File, error) {
 			}
 		}
 	}
+	return finish(fs, attrs)
+}
+
+// finish makes the mount that a file system context has been told of.
+func finish(fs, attrs int) (*os.File, error) {
 	if err := unix.FsconfigCreate(fs); err != nil {
 		return nil, fmt.Errorf("mounting the root: %w", err)
 	}

@@ -97,14 +97,7 @@ func shiftedOverlay(options []string, ns *os.File) (*os.File, error) {
 			return nil, fmt.Errorf("mounting the root: %w", err)
 		}
 	}
-	if err := unix.FsconfigCreate(fs); err != nil {
-		return nil, fmt.Errorf("mounting the root: %w", err)
-	}
-	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, attrs)
-	if err != nil {
-		return nil, fmt.Errorf("mounting the root: %w", err)
-	}
-	return os.NewFile(uintptr(fd), "rootfs"), nil
+	return finish(fs, attrs)
 }
 
 // held are the layers of an overlay that is being made: a detached mount can be used as long as it is open.

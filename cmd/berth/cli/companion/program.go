@@ -3,7 +3,6 @@ package companion
 import (
 	"context"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,14 +23,7 @@ func find(name string) (string, error) {
 	if runtime.GOOS == "windows" {
 		file += ".exe"
 	}
-	places := dirs
-	if self, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(self); err == nil {
-			self = real
-		}
-		places = slices.Concat([]string{filepath.Dir(self)}, dirs)
-	}
-	for _, dir := range places {
+	for _, dir := range endpoint.ProgramDirs(dirs) {
 		path := filepath.Join(dir, file)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 			return path, nil
@@ -78,7 +70,6 @@ func run(ctx context.Context, s *session.Session, program string, args []string)
 
 // start makes sure that berth's own engine runs: companions cannot start it.
 func start(ctx context.Context, ep endpoint.Endpoint, notice io.Writer) error {
-	var conn net.Conn
 	conn, err := (&endpoint.Dialer{Endpoint: ep, Notice: notice}).Dial(ctx)
 	if err != nil {
 		return err

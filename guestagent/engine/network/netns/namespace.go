@@ -18,15 +18,10 @@ const threadNetNS = "/proc/thread-self/ns/net"
 // Create makes a network namespace, bound to the file path so that it lives without a process. setup, if not nil, runs
 // inside it; when it fails nothing is left.
 func Create(path string, setup func() error) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("making network namespace: %w", err)
+	if err := claim(path); err != nil {
+		return err
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0o400)
-	if err != nil {
-		return fmt.Errorf("making network namespace: %w", err)
-	}
-	f.Close()
-	err = onThread(func() error {
+	err := onThread(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("making network namespace: %w", err)
 		}
@@ -42,6 +37,18 @@ func Create(path string, setup func() error) error {
 		return errors.Join(err, Delete(path))
 	}
 	return nil
+}
+
+// claim makes the file that a namespace is bound to. Errors: of one that is there already too.
+func claim(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("making network namespace: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0o400)
+	if err != nil {
+		return fmt.Errorf("making network namespace: %w", err)
+	}
+	return f.Close()
 }
 
 // Delete lets a namespace go that Create made; one that is gone already is no error. The kernel destroys it, and the

@@ -5,8 +5,6 @@ package netns
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/moby/sys/user"
 	"golang.org/x/sys/unix"
@@ -17,15 +15,10 @@ import (
 // CreateOwned is Create for a namespace that belongs to a new user namespace of the mapping, so that root in there may
 // set it up. It keeps the user namespace alive; ioctl_nsfs(2), NS_GET_USERNS, finds it.
 func CreateOwned(path string, ids user.IdentityMapping, setup func() error) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("making network namespace: %w", err)
+	if err := claim(path); err != nil {
+		return err
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0o400)
-	if err != nil {
-		return fmt.Errorf("making network namespace: %w", err)
-	}
-	f.Close()
-	err = idmap.Within(ids, unix.CLONE_NEWNET, func(pid int) error {
+	err := idmap.Within(ids, unix.CLONE_NEWNET, func(pid int) error {
 		if err := unix.Mount(fmt.Sprintf("/proc/%d/ns/net", pid), path, "", unix.MS_BIND, ""); err != nil {
 			return fmt.Errorf("binding network namespace to %s: %w", path, err)
 		}
