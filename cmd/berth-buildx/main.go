@@ -49,6 +49,13 @@ func run(cli *command.DockerCli) error {
 	if plugin.RunningStandalone() {
 		root := commands.NewRootCmd("buildx", false, cli)
 		root.Annotations[cobra.CommandDisplayNameAnnotation] = "berth buildx"
+		tls, args := splitTLS(os.Args[1:])
+		if len(tls) > 0 {
+			if err := useTLS(cli, root, tls); err != nil {
+				return err
+			}
+		}
+		root.SetArgs(args)
 		return root.Execute()
 	}
 	return plugin.RunPlugin(cli, commands.NewRootCmd("buildx", true, cli), metadata.Metadata{

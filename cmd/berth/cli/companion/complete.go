@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,8 +28,9 @@ func complete(ctx context.Context, s *session.Session, program string, words []s
 	}
 	ctx, cancel := context.WithTimeout(ctx, completeBound)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, append([]string{cobra.ShellCompRequestCmd}, words...)...)
-	cmd.Env = environment(os.Environ(), ep, s.ConfigDir())
+	argv := slices.Concat(tlsArgs(s.TLS, ep), []string{cobra.ShellCompRequestCmd}, words)
+	cmd := exec.CommandContext(ctx, path, argv...)
+	cmd.Env = environment(os.Environ(), ep, s.ConfigDir(), s.TLS)
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError

@@ -34,9 +34,13 @@ func find(name string) (string, error) {
 }
 
 // environment is what tells a docker client which engine was chosen: an address or the name of a context, never both.
-func environment(base []string, ep endpoint.Endpoint, configDir string) []string {
+func environment(base []string, ep endpoint.Endpoint, configDir string, tls endpoint.TLSOptions) []string {
+	replaced := []string{paths.EnvDockerHost, endpoint.EnvContext, "DOCKER_CONFIG"}
+	if tls.Verify != nil {
+		replaced = append(replaced, "DOCKER_TLS_VERIFY") // the flag's word counts
+	}
 	env := slices.DeleteFunc(slices.Clone(base), func(kv string) bool {
-		for _, name := range []string{paths.EnvDockerHost, endpoint.EnvContext, "DOCKER_CONFIG"} {
+		for _, name := range replaced {
 			if len(kv) > len(name) && kv[:len(name)] == name && kv[len(name)] == '=' {
 				return true
 			}
@@ -65,7 +69,8 @@ func run(ctx context.Context, s *session.Session, program string, args []string)
 			return err
 		}
 	}
-	return replace(path, append([]string{program}, args...), environment(os.Environ(), ep, s.ConfigDir()), s)
+	argv := slices.Concat([]string{program}, tlsArgs(s.TLS, ep), args)
+	return replace(path, argv, environment(os.Environ(), ep, s.ConfigDir(), s.TLS), s)
 }
 
 // start makes sure that berth's own engine runs: companions cannot start it.

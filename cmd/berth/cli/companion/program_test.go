@@ -21,7 +21,7 @@ func TestEnvironmentNamesOneEngine(t *testing.T) {
 		{"a context", endpoint.Endpoint{Host: "tcp://10.0.0.1:2376", Context: "far"}, "DOCKER_CONTEXT=far", "DOCKER_HOST="},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			env := environment(base, c.ep, "/home/me/.docker")
+			env := environment(base, c.ep, "/home/me/.docker", endpoint.TLSOptions{})
 			for _, want := range []string{c.want, "DOCKER_CONFIG=/home/me/.docker", "PATH=/bin", "DOCKER_HOSTING=kept"} {
 				if !slices.Contains(env, want) {
 					t.Errorf("%s is missing in %v", want, env)
@@ -36,6 +36,35 @@ func TestEnvironmentNamesOneEngine(t *testing.T) {
 	}
 	if base[1] != "DOCKER_HOST=tcp://other:1" {
 		t.Error("the environment given was changed")
+	}
+}
+
+func TestTLSFlagsAreHandedOn(t *testing.T) {
+	yes, no := true, false
+	host := endpoint.Endpoint{Host: "tcp://far:2376", Context: endpoint.DefaultContext}
+	for _, c := range []struct {
+		name   string
+		opts   endpoint.TLSOptions
+		ep     endpoint.Endpoint
+		args   string
+		verify bool // the environment's word stays
+	}{
+		{name: "none", ep: host, verify: true},
+		{name: "verify", opts: endpoint.TLSOptions{Verify: &yes}, ep: host, args: "--tlsverify"},
+		{name: "verify and the files", opts: endpoint.TLSOptions{Verify: &yes, CA: "/a", Cert: "/b", Key: "/c"}, ep: host,
+			args: "--tlsverify --tlscacert /a --tlscert /b --tlskey /c"},
+		{name: "tls alone", opts: endpoint.TLSOptions{Use: true}, ep: host, args: "--tls", verify: true},
+		{name: "verify=false", opts: endpoint.TLSOptions{Verify: &no}, ep: host, args: "--tls"},
+		{name: "a file, TLS by the environment", opts: endpoint.TLSOptions{CA: "/a"}, ep: host, args: "--tlscacert /a", verify: true},
+		{name: "a context", opts: endpoint.TLSOptions{Use: true}, ep: endpoint.Endpoint{Host: "tcp://far:2376", Context: "far"}, verify: true},
+	} {
+		if got := strings.Join(tlsArgs(c.opts, c.ep), " "); got != c.args {
+			t.Errorf("%s: %q, want %q", c.name, got, c.args)
+		}
+		env := environment([]string{"DOCKER_TLS_VERIFY=1"}, c.ep, "/d", c.opts)
+		if slices.Contains(env, "DOCKER_TLS_VERIFY=1") != c.verify {
+			t.Errorf("%s: %v", c.name, env)
+		}
 	}
 }
 
