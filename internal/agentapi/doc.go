@@ -8,7 +8,7 @@
 //	op              from    body -> answer                when
 //	hello           host    Hello -> Welcome              first, once a stream
 //	ping            host    Ping -> Pong                  every HeartbeatEvery; HeartbeatLost without an answer: the link is down
-//	time.set        host    Time -> nothing               after the handshake, after the host slept, when its zone changes
+//	time.set        host    Time -> nothing               after the host slept, or the clocks drifted apart
 //	status          host    nothing -> Status             on demand
 //	memory          host    nothing -> Memory             on demand
 //	memory.reclaim  host    Reclaim -> Memory             before the VM is paused

@@ -44,10 +44,9 @@ type Pong struct {
 	UnixNano int64  `json:"unixNano"`
 }
 
-// Time is the host's clock and zone.
+// Time is the host's clock.
 type Time struct {
 	UnixNano int64  `json:"unixNano"`
-	Zone     string `json:"zone,omitempty"` // IANA name; empty: as it was
 }
 
 // Child is one program that the guest agent keeps running.
