@@ -46,7 +46,7 @@ type Pong struct {
 
 // Time is the host's clock.
 type Time struct {
-	UnixNano int64  `json:"unixNano"`
+	UnixNano int64 `json:"unixNano"`
 }
 
 // Child is one program that the guest agent keeps running.
