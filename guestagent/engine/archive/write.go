@@ -51,6 +51,7 @@ func (r *Root) Write(dir string, in io.Reader, o WriteOptions) error {
 		return err
 	}
 	defer files.Close()
+	defer w.leave()
 	t := tar.NewReader(files)
 	for {
 		h, err := t.Next()
@@ -85,7 +86,14 @@ type extraction struct {
 	dir   string
 	opts  WriteOptions
 	times map[string]time.Time // of directories, set when nothing more is put into them
+	at    string               // the directory that entries were last put into
+	atFD  int                  // its descriptor while at is not empty
+	buf   []byte               // contents on their way, copyBuffer long, from the first that is not empty
 }
+
+// copyBuffer is how much of a file is written at once, in bytes. Clients send chunks of 32 KiB; writing 256 KiB costs a
+// third less of the kernel's time, and 1 MiB several times more, since it then looks for folios of that size.
+const copyBuffer = 256 << 10
 
 // place cleans a name of the archive; it must stay below the directory.
 func (w *extraction) place(name string) (string, error) {
@@ -108,11 +116,10 @@ func (w *extraction) entry(h *tar.Header, content io.Reader) error {
 	if name == w.dir {
 		return nil // the directory itself
 	}
-	parent, err := w.parent(path.Dir(name))
+	parent, err := w.enter(path.Dir(name))
 	if err != nil {
 		return errdefs.System("making %s in the container: %w", path.Dir(name), err)
 	}
-	defer unix.Close(parent)
 	base := path.Base(name)
 	if err := w.clear(parent, base, h); err != nil {
 		return err
@@ -128,6 +135,28 @@ func (w *extraction) entry(h *tar.Header, content io.Reader) error {
 		w.times[name] = h.ModTime
 	}
 	return nil
+}
+
+// enter gives the descriptor of a directory inside the root, and keeps it until an entry of another directory comes:
+// archives name the files of a directory one after the other.
+func (w *extraction) enter(dir string) (int, error) {
+	if w.at == dir {
+		return w.atFD, nil
+	}
+	w.leave()
+	fd, err := w.parent(dir)
+	if err == nil {
+		w.at, w.atFD = dir, fd
+	}
+	return fd, err
+}
+
+// leave lets go of the directory that enter holds.
+func (w *extraction) leave() {
+	if w.at != "" {
+		unix.Close(w.atFD)
+		w.at = ""
+	}
 }
 
 // parent opens a directory inside the root and makes what is missing of it.
@@ -226,7 +255,7 @@ func (w *extraction) file(parent int, base string, h *tar.Header, content io.Rea
 	}
 	f := os.NewFile(uintptr(fd), base)
 	defer f.Close()
-	if _, err := io.Copy(f, content); err != nil {
+	if err := w.copy(f, content, h.Size); err != nil {
 		return err
 	}
 	if err := f.Chown(uid, gid); err != nil {
@@ -240,6 +269,24 @@ func (w *extraction) file(parent int, base string, h *tar.Header, content io.Rea
 	}
 	t := unix.NsecToTimeval(h.ModTime.UnixNano())
 	return unix.Futimes(fd, []unix.Timeval{t, t})
+}
+
+// copy writes the content of a file of so many bytes.
+func (w *extraction) copy(f *os.File, content io.Reader, size int64) error {
+	if w.buf == nil && size > 0 {
+		w.buf = make([]byte, copyBuffer)
+	}
+	for size > 0 {
+		part := w.buf[:min(size, copyBuffer)]
+		if _, err := io.ReadFull(content, part); err != nil {
+			return err
+		}
+		if _, err := f.Write(part); err != nil {
+			return err
+		}
+		size -= int64(len(part))
+	}
+	return nil
 }
 
 // link makes a hard link to a file of the same archive, found inside the root.
