@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/berthhq/berth/internal/paths"
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 )
 
@@ -21,8 +22,12 @@ func shutsDown(state func(context.Context) (string, error)) bool {
 	return err == nil && s == "stopping"
 }
 
-// systemState asks systemd on its own socket: the bus may be gone already. Without systemd it is "".
+// systemState asks systemd on its own socket: the bus may be gone already. Without systemd it is "", or "stopping" where
+// berth's virtual machine says so.
 func systemState(ctx context.Context) (string, error) {
+	if _, err := os.Stat(paths.ShutdownMark); err == nil {
+		return "stopping", nil
+	}
 	if _, err := os.Stat("/run/systemd/system"); err != nil { // sd_booted(3)
 		return "", nil
 	}

@@ -23,6 +23,8 @@ const (
 	ConfigFile = "/etc/berth/engine.json"
 	// DockerSocket is where clients look that know only docker.
 	DockerSocket = "/var/run/docker.sock"
+	// ShutdownMark is there once the virtual machine shuts down: an engine that is asked to end then stops its containers.
+	ShutdownMark = "/run/berth-shutdown"
 )
 
 // Layout is the set of names below one state directory. With BERTH_ROOT set everything, run-time files included,

@@ -77,10 +77,8 @@ func process(in Input) (*specs.Process, error) {
 		return nil, err
 	}
 	p.NoNewPrivileges = opts.noNewPrivileges
-	if in.Host.OomScoreAdj != 0 {
-		adj := in.Host.OomScoreAdj
-		p.OOMScoreAdj = &adj
-	}
+	adj := in.Host.OomScoreAdj // named even where it is 0: the supervisor's own may be another, and is inherited
+	p.OOMScoreAdj = &adj
 	return p, nil
 }
 
