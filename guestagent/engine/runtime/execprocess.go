@@ -44,6 +44,7 @@ func execProcess(base Input, in ExecInput) (p *specs.Process, user string, err e
 		Capabilities:    bounded(caps),
 		Rlimits:         rlimits(base),
 		NoNewPrivileges: opts.noNewPrivileges,
+		OOMScoreAdj:     &base.Host.OomScoreAdj,
 	}
 	if !in.Privileged {
 		confined := &specs.Spec{Process: p}
