@@ -91,7 +91,7 @@ func (e *Engine) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	netCfg.NetdPath = filepath.Join(e.opts.BinDir, "berth-netd")
+	netCfg.NetdPath, netCfg.Log = filepath.Join(e.opts.BinDir, "berth-netd"), e.opts.Log
 	if e.networks, err = network.Open(ctx, l, e.db, e.bus, netCfg); err != nil {
 		return err
 	}

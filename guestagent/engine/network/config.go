@@ -1,6 +1,7 @@
 package network
 
 import (
+	"log/slog"
 	"net/netip"
 
 	"github.com/berthhq/berth/guestagent/engine/network/ipam"
@@ -30,6 +31,7 @@ type Config struct {
 	NetdPath      string       // the program berth-netd; empty: beside the engine's own
 	HostResolv    string       // the host's resolv.conf; empty: /etc/resolv.conf
 	HostHostsFile string       // the host's hosts file; empty: /etc/hosts
+	Log           *slog.Logger // what goes wrong while nobody asks; nil: told to nobody
 }
 
 // Names of network options that we act on; docker's own.

@@ -19,7 +19,7 @@ import (
 )
 
 // NetworkCreate makes a user's bridge network.
-func (m *Manager) NetworkCreate(_ context.Context, req *apinet.CreateRequest) (apinet.CreateResponse, error) {
+func (m *Manager) NetworkCreate(ctx context.Context, req *apinet.CreateRequest) (apinet.CreateResponse, error) {
 	m.netMu.Lock()
 	defer m.netMu.Unlock()
 	rec, err := m.newNetwork(req)
@@ -33,7 +33,7 @@ func (m *Manager) NetworkCreate(_ context.Context, req *apinet.CreateRequest) (a
 	if err := m.nets.Put(rec.ID, rec); err != nil {
 		return apinet.CreateResponse{}, err
 	}
-	if err := m.raise(n); err != nil {
+	if err := m.raise(ctx, n); err != nil {
 		return apinet.CreateResponse{}, errors.Join(err, m.nets.Delete(rec.ID))
 	}
 	m.mu.Lock()
@@ -44,7 +44,7 @@ func (m *Manager) NetworkCreate(_ context.Context, req *apinet.CreateRequest) (a
 }
 
 // raise makes a network's bridge and rules, or nothing.
-func (m *Manager) raise(n *network) error {
+func (m *Manager) raise(ctx context.Context, n *network) error {
 	if n.rec.EnableIPv6 && !m.cfg.NoForwarding {
 		if err := netns.EnableForwarding(true); err != nil {
 			return err
@@ -55,6 +55,9 @@ func (m *Manager) raise(n *network) error {
 	}
 	if err := m.withRules(func() error { return m.rules.AddBridge(n.nftBridge()) }); err != nil {
 		return errors.Join(err, netns.DeleteLink(n.bridge()))
+	}
+	if err := m.wall.Bind(ctx, n.bridge()); err != nil {
+		return errors.Join(err, m.lower(ctx, n))
 	}
 	return nil
 }

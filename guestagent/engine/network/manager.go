@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -16,6 +17,8 @@ import (
 	"github.com/moby/locker"
 	"github.com/vishvananda/netlink"
 
+	"github.com/berthhq/berth/guestagent/engine/network/firewalld"
+	"github.com/berthhq/berth/guestagent/engine/network/foreign"
 	"github.com/berthhq/berth/guestagent/engine/network/ipam"
 	"github.com/berthhq/berth/guestagent/engine/network/netdproto"
 	"github.com/berthhq/berth/guestagent/engine/network/netns"
@@ -36,6 +39,7 @@ type Manager struct {
 	boxes  Store[sandboxRecord]
 	tag    string // marks what is this engine's in the kernel: the table's name, the bridges' alias
 	rules  *nft.Table
+	wall   *firewalld.Follower
 	host   *netlink.Handle
 	netd   *netdproto.Client
 	locks  *locker.Locker
@@ -66,10 +70,14 @@ func open(ctx context.Context, layout paths.Layout, cfg Config, nets Store[netwo
 	if m.host, err = netns.Host(); err != nil {
 		return nil, err
 	}
+	if m.cfg.Log == nil {
+		m.cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	if !cfg.NoRules {
 		if m.rules, err = nft.Open(m.tag); err != nil {
 			return nil, err
 		}
+		m.wall = firewalld.Open(ctx, m.cfg.Log)
 	}
 	size := poolSize
 	if cfg.NoPrepared {
@@ -83,6 +91,7 @@ func open(ctx context.Context, layout paths.Layout, cfg Config, nets Store[netwo
 		m.Close()
 		return nil, err
 	}
+	m.passFirewall(ctx)
 	m.wg.Go(func() { m.watchNetd(watch) })
 	m.wg.Go(func() { m.pool.run(watch) })
 	return m, nil
@@ -93,6 +102,7 @@ func (m *Manager) Close() {
 	m.close()
 	m.wg.Wait()
 	m.netd.Close()
+	m.wall.Close()
 	m.host.Close()
 	if m.rules != nil {
 		m.rules.Close()
@@ -207,20 +217,46 @@ func (m *Manager) resetRules() error {
 	return m.rules.Reset(bridges, ports)
 }
 
+// passFirewall binds all bridges in firewalld. An engine whose containers are cut off is better than none.
+func (m *Manager) passFirewall(ctx context.Context) {
+	bridges := m.bridges(func(*network) bool { return true })
+	if err := m.wall.Bind(ctx, bridges...); err != nil {
+		m.cfg.Log.Warn("firewalld may stop containers' packets", "error", err)
+	}
+}
+
 // Warnings are one-line messages on what stands in the way of containers' packets, with what to do about it.
 func (m *Manager) Warnings() ([]string, error) {
 	if m.rules == nil {
 		return nil, nil
 	}
-	drops, err := m.rules.ForeignDrops(m.defaultBridge())
+	hooks, err := foreign.Closed(m.tag, m.bridges(func(n *network) bool { return !n.rec.Internal }))
 	if err != nil {
 		return nil, err
 	}
-	out := make([]string, 0, len(drops))
-	for _, d := range drops {
-		out = append(out, d.String())
+	out := make([]string, 0, len(hooks))
+	for _, h := range hooks {
+		out = append(out, h.String())
 	}
 	return out, nil
+}
+
+// bridges names the interfaces of bridge networks, the default's first.
+func (m *Manager) bridges(of func(*network) bool) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var first, rest []string
+	for _, n := range m.networks {
+		switch {
+		case n.rec.Driver != driverBridge || !of(n):
+		case n.isDefault():
+			first = append(first, n.bridge())
+		default:
+			rest = append(rest, n.bridge())
+		}
+	}
+	slices.Sort(rest)
+	return append(first, rest...)
 }
 
 // find looks a network up by name, full ID or unambiguous prefix. The caller holds mu.

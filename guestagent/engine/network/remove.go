@@ -18,7 +18,7 @@ import (
 )
 
 // NetworkRemove removes a user's network that no container is on.
-func (m *Manager) NetworkRemove(_ context.Context, ref string) error {
+func (m *Manager) NetworkRemove(ctx context.Context, ref string) error {
 	m.netMu.Lock()
 	defer m.netMu.Unlock()
 	m.mu.Lock()
@@ -39,16 +39,16 @@ func (m *Manager) NetworkRemove(_ context.Context, ref string) error {
 		return err
 	}
 	m.publishEvent("destroy", n.rec.ID, n.rec.Name, nil)
-	return m.lower(n)
+	return m.lower(ctx, n)
 }
 
 // lower undoes raise.
-func (m *Manager) lower(n *network) error {
+func (m *Manager) lower(ctx context.Context, n *network) error {
 	err := m.withRules(func() error { return m.rules.RemoveBridge(n.nftBridge()) })
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil // the rules were made anew without it
 	}
-	return errors.Join(err, netns.DeleteLink(n.bridge()))
+	return errors.Join(err, m.wall.Unbind(context.WithoutCancel(ctx), n.bridge()), netns.DeleteLink(n.bridge()))
 }
 
 // predefined says whether the network is one of those that every engine has.

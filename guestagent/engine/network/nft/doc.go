@@ -1,6 +1,6 @@
 // Package nft keeps berth's packet rules: one nftables table of our own, in which rules grow with bridges' kinds and
 // never with containers. Everything that changes with a container is an element of a map, so that adding or removing
-// one is a single small atomic batch. It reads other programs' tables to warn about them and never changes them.
+// one is a single small atomic batch. It never looks at other programs' tables; package foreign does.
 //
 // The table (family inet; ifname sets hold the bridges):
 //
