@@ -20,13 +20,16 @@ type node struct {
 	name     string
 	children map[string]*node
 
-	mu      sync.Mutex
-	told    version // what the kernel was last told of size and times
-	cached  version // the state that the kernel's cached data is of
-	handles []*handle
-	locks   map[uint64]*tree.File // an open file for each owner of POSIX locks
-	watched bool
-	suid    bool // the remembered mode has bits that a write clears
+	mu          sync.Mutex
+	told        version // what the kernel was last told of size and times
+	cached      version // the state that the kernel's cached data is of
+	handles     []*handle
+	locks       map[uint64]*tree.File // an open file for each owner of POSIX locks
+	watched     bool
+	unwatchable bool   // watching it failed: what is told of it is for 100 ms
+	gid         uint32 // as last shown
+	setgid      bool   // a directory whose group goes to what is made in it
+	suid        bool   // the remembered mode has bits that a write clears
 }
 
 // version is by what a file is known to have changed.
@@ -103,10 +106,23 @@ func (t *nodes) found(parent *node, name string, s *tree.Stat) (*node, error) {
 		n = &node{id: t.last, key: s.ID, dir: s.Attr.Mode&fusewire.ModeType == fusewire.ModeDir}
 		t.byID[n.id], t.byFl[n.key] = n, n
 	}
+	n.lookups++
 	if n != t.root && (n.parent != parent || n.name != name) && !(n.dir && t.above(n, parent)) {
 		t.attach(n, parent, name)
 	}
-	n.lookups++
+	return n, nil
+}
+
+// nameless records a file that the kernel is told of and that has no name.
+func (t *nodes) nameless(s *tree.Stat) (*node, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.byID) >= t.max {
+		return nil, fusewire.ENFILE
+	}
+	t.last++
+	n := &node{id: t.last, key: s.ID, lookups: 1}
+	t.byID[n.id], t.byFl[n.key] = n, n
 	return n, nil
 }
 

@@ -78,17 +78,9 @@ func (r Ref) Open(flags uint32) (*File, error) {
 	return &File{f: os.NewFile(uintptr(fd), "")}, nil
 }
 
-// Create makes a regular file in the directory and opens it; one that is there is opened unless flags say Exclusive.
+// Create makes a regular file in the directory and opens it; one that is there is EEXIST.
 func (r Ref) Create(name string, flags, mode uint32) (*File, error) {
 	fd, err := unix.Openat(r.fd, name, int(flags&openFlags)|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode&0o777)
-	if err == unix.EEXIST && flags&Exclusive == 0 {
-		old, err := r.Name(name)
-		if err != nil {
-			return nil, err
-		}
-		defer old.Close()
-		return old.Open(flags)
-	}
 	if err != nil {
 		return nil, plain(err)
 	}
