@@ -1,0 +1,70 @@
+package paths
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// DefaultMachine is the name of the virtual machine that commands mean when they name none.
+const DefaultMachine = "default"
+
+// Machine names what the host keeps of one virtual machine. It belongs to the person, not to the computer: a machine
+// needs no root.
+type Machine struct {
+	Name string
+	Dir  string // its own directory, mode 0700
+}
+
+// MachinesDir is the directory that holds one directory a machine: below BERTH_ROOT where that is set, else where the
+// operating system has a person's data.
+func MachinesDir(getenv func(string) string) string {
+	if root := getenv(EnvRoot); root != "" {
+		if abs, err := filepath.Abs(root); err == nil {
+			root = abs
+		}
+		return filepath.Join(root, "machines")
+	}
+	return filepath.Join(dataDir(getenv), "machines")
+}
+
+func dataDir(getenv func(string) string) string {
+	home, err := os.UserHomeDir()
+	switch {
+	case runtime.GOOS == "windows" && getenv("LOCALAPPDATA") != "":
+		return filepath.Join(getenv("LOCALAPPDATA"), "berth")
+	case runtime.GOOS == "linux" && os.Geteuid() == 0, err != nil:
+		return DefaultRoot
+	case runtime.GOOS == "darwin":
+		return filepath.Join(home, "Library", "Application Support", "berth")
+	case getenv("XDG_DATA_HOME") != "":
+		return filepath.Join(getenv("XDG_DATA_HOME"), "berth")
+	}
+	return filepath.Join(home, ".local", "share", "berth")
+}
+
+// MachineNamed is the layout of one machine.
+func MachineNamed(name string, getenv func(string) string) Machine {
+	return Machine{Name: name, Dir: filepath.Join(MachinesDir(getenv), name)}
+}
+
+// State is what was asked of the machine and what was learnt about it.
+func (m Machine) State() string { return filepath.Join(m.Dir, "machine.json") }
+
+// Lock is held, with the agent's pid in it, as long as a host agent serves the machine.
+func (m Machine) Lock() string { return filepath.Join(m.Dir, "agent.lock") }
+
+// AgentSocket is where the host agent takes the verbs of berth machine, mode 0600.
+func (m Machine) AgentSocket() string { return filepath.Join(m.Dir, "agent.sock") }
+
+// AgentLog is where a host agent that a command started writes its messages.
+func (m Machine) AgentLog() string { return filepath.Join(m.Dir, "agent.log") }
+
+// DockerSocket is the Docker API of the engine in the machine, mode 0600.
+func (m Machine) DockerSocket() string { return filepath.Join(m.Dir, "docker.sock") }
+
+// DataDisk is the disk that everything in the machine lives on: a sparse file.
+func (m Machine) DataDisk() string { return filepath.Join(m.Dir, "data.img") }
+
+// ImagesDir holds the boot images that this machine has used: the present one and the one before.
+func (m Machine) ImagesDir() string { return filepath.Join(m.Dir, "images") }
