@@ -29,7 +29,7 @@ func Open(l paths.Machine, driver string) (*Instance, error) {
 	if err := os.MkdirAll(l.Dir, 0o700); err != nil {
 		return nil, errdefs.System("machine %s: %w", l.Name, err)
 	}
-	lock, err := os.OpenFile(l.Lock(), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := os.OpenFile(l.AgentLock(), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, errdefs.System("machine %s: %w", l.Name, err)
 	}

@@ -51,8 +51,8 @@ func MachineNamed(name string, getenv func(string) string) Machine {
 // State is what was asked of the machine and what was learnt about it.
 func (m Machine) State() string { return filepath.Join(m.Dir, "machine.json") }
 
-// Lock is held, with the agent's pid in it, as long as a host agent serves the machine.
-func (m Machine) Lock() string { return filepath.Join(m.Dir, "agent.lock") }
+// AgentLock is held, with the agent's pid in it, as long as a host agent serves the machine.
+func (m Machine) AgentLock() string { return filepath.Join(m.Dir, "agent.lock") }
 
 // AgentSocket is where the host agent takes the verbs of berth machine, mode 0600.
 func (m Machine) AgentSocket() string { return filepath.Join(m.Dir, "agent.sock") }
@@ -68,3 +68,18 @@ func (m Machine) DataDisk() string { return filepath.Join(m.Dir, "data.img") }
 
 // ImagesDir holds the boot images that this machine has used: the present one and the one before.
 func (m Machine) ImagesDir() string { return filepath.Join(m.Dir, "images") }
+
+// Lock is held, by the kernel's own lock, as long as the machine runs.
+func (m Machine) Lock() string { return filepath.Join(m.Dir, "machine.lock") }
+
+// KeeperSocket is where the process answers that holds the machine, mode 0600.
+func (m Machine) KeeperSocket() string { return filepath.Join(m.Dir, "keeper.sock") }
+
+// KeeperLog is where that process writes its messages.
+func (m Machine) KeeperLog() string { return filepath.Join(m.Dir, "keeper.log") }
+
+// Console is what the guest has written to its console, the newest part of it.
+func (m Machine) Console() string { return filepath.Join(m.Dir, "console.log") }
+
+// OldConsole is the part before that.
+func (m Machine) OldConsole() string { return m.Console() + ".1" }
