@@ -8,12 +8,16 @@
 // now. Nothing of them reaches a file on the host.
 //
 //	event     call         its requests, and what becomes of them
-//	create    mknod ...    LOOKUP: no such name; MKNOD, MKDIR, SYMLINK: LOOKUP at the server
+//	create    mknod ...    LOOKUP: no such name; MKNOD, MKDIR, SYMLINK: a ghost
 //	modify    utimensat    SETATTR: GETATTR at the server (IN_MODIFY comes of a change of the mtime alone)
 //	attrib    fchmodat     SETATTR: GETATTR at the server
 //	closed    open, close  OPEN, FLUSH, RELEASE: done
-//	delete    unlinkat     LOOKUP: the file that was there; UNLINK, RMDIR: done
-//	move      renameat2    LOOKUP of the old name: of the new one at the server; of the new name: none; RENAME: done
+//	delete    unlinkat     UNLINK, RMDIR: done
+//	move      renameat2    LOOKUP of the new name: what was there before; RENAME: done
+//
+// A LOOKUP of the name that changed asks the server, for a move by the new name. Where the file has gone on since, it finds
+// a ghost: a file that is there for that call alone. A ghost is never kept: whoever uses the name next has the kernel ask
+// the server.
 //
 // The relay is a process of its own. When a stream ends, its requests go to another; while there is none they wait.
 package sharerelay

@@ -3,6 +3,7 @@ package sharerelay
 import (
 	"bufio"
 	"errors"
+	"io"
 	"os"
 	"sync"
 
@@ -35,7 +36,7 @@ func (m *mount) notifications(s Stream) (end bool, err error) {
 	for {
 		f, err := fusewire.ReadFrame(in)
 		if err != nil {
-			if m.ended() {
+			if m.ended() || errors.Is(err, io.EOF) {
 				return false, nil
 			}
 			return false, err

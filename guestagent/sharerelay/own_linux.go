@@ -1,13 +1,11 @@
 package sharerelay
 
 import (
-	"time"
-
 	"github.com/berthhq/berth/internal/fusewire"
 )
 
-// Numbers of our own, far above those that a server gives: a file that is gone and shown once more, and the handle of a
-// file that is opened only to be closed.
+// Numbers of our own have the highest bit, which a server's do not: files that are shown for the length of one call, and
+// the handle of a file that is opened only to be closed.
 const (
 	ghost       = 1 << 63
 	ghostHandle = 1<<63 + 1
@@ -24,43 +22,99 @@ func (r *replay) own(h fusewire.Header, body, msg []byte) []byte {
 		}
 		return msg
 	}
-	if h.Node == ghost {
-		if !h.Op.Silent() {
-			r.m.fail(h.Unique, fusewire.ENOENT)
-		}
-		return nil
-	}
 	e := r.current.Load()
 	if e == nil || h.PID != r.thread.Load() {
+		e = nil
+	}
+	if h.Node >= ghost {
+		r.haunt(e, h)
+		return nil
+	}
+	if e == nil {
 		return msg
 	}
 	return r.answer(e, h, in, msg)
+}
+
+// haunt answers for a file that is not there: to the repeating thread as if it were, to others that it is gone.
+func (r *replay) haunt(e *fusewire.Event, h fusewire.Header) {
+	switch {
+	case h.Op.Silent():
+	case e != nil && (h.Op == fusewire.OpSetattr || h.Op == fusewire.OpGetattr):
+		r.reply(h, fusewire.AppendAttr(empty(), &fusewire.Attr{Ino: h.Node, Mode: e.Mode, Nlink: 1}, 0))
+	case e != nil && h.Op == fusewire.OpOpen:
+		r.opened(h)
+	default:
+		r.m.fail(h.Unique, fusewire.ENOENT)
+	}
+}
+
+func empty() []byte { return make([]byte, fusewire.ReplyHeader) }
+
+func (r *replay) reply(h fusewire.Header, b []byte) {
+	_ = r.m.write(fusewire.SealReply(b, h.Unique, fusewire.OK))
+}
+
+func (r *replay) opened(h fusewire.Header) {
+	r.reply(h, fusewire.AppendOpen(empty(), ghostHandle, fusewire.OpenKeepCache|fusewire.OpenNoFlush))
+}
+
+// entry shows a file for one call: under the number that the guest knows it by, or as a ghost. The kernel asks again for
+// the name when anybody else uses it.
+func (r *replay) entry(h fusewire.Header, node uint64, mode uint32) {
+	if node == 0 {
+		r.ghosts = (r.ghosts + 1) & (1<<40 - 1)
+		node = ghost | r.ghosts<<8
+	}
+	e := fusewire.Entry{Node: node, Generation: 1, Attr: fusewire.Attr{Ino: node, Mode: mode, Nlink: 1}}
+	r.reply(h, e.Append(empty()))
 }
 
 func (r *replay) answer(e *fusewire.Event, h fusewire.Header, in *fusewire.Reader, msg []byte) []byte {
 	switch h.Op {
 	case fusewire.OpLookup:
 		return r.lookup(e, h, in.Text(), msg)
-	case fusewire.OpMknod:
-		in.Skip(16)
-		return ask(h, in.Text())
-	case fusewire.OpMkdir:
-		in.Skip(8)
-		return ask(h, in.Text())
-	case fusewire.OpSymlink:
-		return ask(h, in.Text())
+	case fusewire.OpMknod, fusewire.OpMkdir, fusewire.OpSymlink:
+		r.entry(h, 0, e.Mode)
 	case fusewire.OpSetattr:
 		h.Op = fusewire.OpGetattr
 		return fusewire.AppendRequest(nil, h, make([]byte, 16))
 	case fusewire.OpOpen:
-		reply := fusewire.AppendOpen(make([]byte, fusewire.ReplyHeader), ghostHandle, fusewire.OpenKeepCache|fusewire.OpenNoFlush)
-		_ = r.m.write(fusewire.SealReply(reply, h.Unique, fusewire.OK))
-		return nil
+		r.opened(h)
 	case fusewire.OpUnlink, fusewire.OpRmdir, fusewire.OpRename, fusewire.OpRename2:
 		r.m.fail(h.Unique, fusewire.OK)
-		return nil
 	case fusewire.OpCreate, fusewire.OpLink, fusewire.OpWrite, fusewire.OpTmpfile, fusewire.OpSetxattr, fusewire.OpRemovexattr:
 		r.m.fail(h.Unique, fusewire.EPERM) // no call of ours causes them
+	default:
+		return msg
+	}
+	return nil
+}
+
+// lookup answers for the names that the event is about, and leaves the way there to the server. A file that should still
+// be there is asked for, so that the server counts it; the ghost is for one that has gone on since.
+func (r *replay) lookup(e *fusewire.Event, h fusewire.Header, name string, msg []byte) []byte {
+	if h.Node == e.Parent && name == e.Name {
+		switch e.Kind {
+		case fusewire.EventCreate:
+			r.m.fail(h.Unique, fusewire.ENOENT)
+			return nil
+		case fusewire.EventDelete:
+			r.entry(h, e.Node, e.Mode)
+			return nil
+		case fusewire.EventMove:
+			h.Node = e.ToNode
+			msg = ask(h, e.ToName)
+		}
+		r.asked.Store(h.Unique)
+		return msg
+	}
+	if e.Kind == fusewire.EventMove && h.Node == e.ToNode && name == e.ToName {
+		if e.Replaced == 0 {
+			r.m.fail(h.Unique, fusewire.ENOENT)
+		} else {
+			r.entry(h, e.Replaced, e.ReplacedMode)
+		}
 		return nil
 	}
 	return msg
@@ -68,27 +122,22 @@ func (r *replay) answer(e *fusewire.Event, h fusewire.Header, in *fusewire.Reade
 
 // ask makes a question for a name of a request.
 func ask(h fusewire.Header, name string) []byte {
-	h.Op = fusewire.OpLookup
 	return fusewire.AppendRequest(nil, h, append([]byte(name), 0))
 }
 
-func (r *replay) lookup(e *fusewire.Event, h fusewire.Header, name string, msg []byte) []byte {
-	here := h.Node == e.Parent && name == e.Name
-	switch {
-	case here && e.Kind == fusewire.EventCreate,
-		!here && e.Kind == fusewire.EventMove && h.Node == e.ToNode && name == e.ToName:
-		r.m.fail(h.Unique, fusewire.ENOENT)
-		return nil
-	case here && e.Kind == fusewire.EventMove:
-		h.Node = e.ToNode
-		return ask(h, e.ToName)
-	case here && e.Kind == fusewire.EventDelete:
-		entry := fusewire.Entry{Node: ghost, Generation: 1, Attr: fusewire.Attr{Ino: ghost, Mode: e.Mode, Nlink: 1}}
-		if e.Node != 0 {
-			entry.Node, entry.EntryValid = e.Node, time.Millisecond
-		}
-		_ = r.m.write(fusewire.SealReply(entry.Append(make([]byte, fusewire.ReplyHeader)), h.Unique, fusewire.OK))
-		return nil
+// answered takes the server's answer to a question of ours, if it is that there is no such file, and shows a ghost.
+func (r *replay) answered(unique uint64, msg []byte) bool {
+	if unique == 0 || !r.asked.CompareAndSwap(unique, 0) {
+		return false
 	}
-	return msg
+	in := fusewire.NewReader(msg)
+	in.Skip(4)
+	failed := in.U32() != 0
+	in.Skip(8)
+	e := r.current.Load()
+	if e == nil || !failed && in.U64() != 0 {
+		return false
+	}
+	r.entry(fusewire.Header{Unique: unique}, 0, e.Mode)
+	return true
 }

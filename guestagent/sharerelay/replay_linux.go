@@ -19,16 +19,17 @@ type replay struct {
 	thread  atomic.Uint32
 	current atomic.Pointer[fusewire.Event]
 	done    chan struct{}
+	asked   atomic.Uint64 // the request of ours that the server is asked about
+	ghosts  uint64        // how many there were; requests of one thread come one by one
 
-	mu     sync.Mutex
-	wake   *sync.Cond
-	queue  []fusewire.Event
-	over   bool
-	missed map[string]bool // made on the host and gone before it could be repeated
+	mu    sync.Mutex
+	wake  *sync.Cond
+	queue []fusewire.Event
+	over  bool
 }
 
 func newReplay(m *mount) *replay {
-	r := &replay{m: m, done: make(chan struct{}), missed: map[string]bool{}}
+	r := &replay{m: m, done: make(chan struct{})}
 	r.wake = sync.NewCond(&r.mu)
 	go r.run()
 	return r
@@ -94,13 +95,16 @@ func (r *replay) repeat(e *fusewire.Event) {
 	case fusewire.EventCreate:
 		r.create(dir, e)
 	case fusewire.EventModify:
+		r.expireUnknown(e)
 		now := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Nsec: unix.UTIME_NOW}}
 		_ = unix.UtimesNanoAt(dir, e.Name, now, unix.AT_SYMLINK_NOFOLLOW)
 	case fusewire.EventAttrib:
+		r.expireUnknown(e)
 		if e.Mode&fusewire.ModeType != fusewire.ModeSymlink {
 			_ = unix.Fchmodat(dir, e.Name, e.Mode&0o777, 0)
 		}
 	case fusewire.EventClosed:
+		r.expireUnknown(e)
 		if fd, err := unix.Openat(dir, e.Name, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
 			_ = unix.Close(fd)
 		}
@@ -112,6 +116,8 @@ func (r *replay) repeat(e *fusewire.Event) {
 			return
 		}
 		defer func() { _ = unix.Close(to) }()
+		r.expire(e.Parent, e.Name)
+		r.expire(e.ToNode, e.ToName)
 		_ = unix.Renameat2(dir, e.Name, to, e.ToName, 0)
 	}
 }
@@ -130,8 +136,9 @@ func (r *replay) open(dir string) (int, error) {
 const tries = 3
 
 func (r *replay) create(dir int, e *fusewire.Event) {
-	var err error
 	for range tries {
+		var err error
+		r.expire(e.Parent, e.Name)
 		switch e.Mode & fusewire.ModeType {
 		case fusewire.ModeDir:
 			err = unix.Mkdirat(dir, e.Name, e.Mode&0o777)
@@ -141,20 +148,25 @@ func (r *replay) create(dir int, e *fusewire.Event) {
 			err = unix.Mknodat(dir, e.Name, e.Mode&(fusewire.ModeType|0o777), 0)
 		}
 		if err != unix.EEXIST {
-			break
+			return
 		}
-		_ = r.m.write(fusewire.AppendInvalEntry(nil, e.Parent, e.Name, fusewire.EntryExpireOnly))
 	}
-	if err == unix.ENOENT && len(r.missed) < maxEvents {
-		r.missed[e.Dir+"/"+e.Name] = true
+}
+
+// expire has the kernel ask for a name again, whatever it knows of it.
+func (r *replay) expire(parent uint64, name string) {
+	_ = r.m.write(fusewire.AppendInvalEntry(nil, parent, name, fusewire.EntryExpireOnly))
+}
+
+// expireUnknown does so for a name that the guest may remember as missing.
+func (r *replay) expireUnknown(e *fusewire.Event) {
+	if e.Node == 0 {
+		r.expire(e.Parent, e.Name)
 	}
 }
 
 func (r *replay) remove(dir int, e *fusewire.Event) {
-	if name := e.Dir + "/" + e.Name; r.missed[name] {
-		delete(r.missed, name)
-		return
-	}
+	r.expire(e.Parent, e.Name)
 	flags := 0
 	if e.Mode&fusewire.ModeType == fusewire.ModeDir {
 		flags = unix.AT_REMOVEDIR

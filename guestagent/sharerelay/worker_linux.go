@@ -58,6 +58,9 @@ func (w *worker) answers() error {
 			continue // neither an answer to us, nor a notification, which come on their own stream
 		}
 		w.load.Add(-1)
+		if w.m.replay.answered(unique, msg) {
+			continue
+		}
 		_ = w.m.write(msg) // an error is that nobody waits any more
 	}
 }

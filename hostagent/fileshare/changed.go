@@ -1,6 +1,7 @@
 package fileshare
 
 import (
+	"github.com/berthhq/berth/hostagent/fileshare/tree"
 	"github.com/berthhq/berth/hostagent/fileshare/watch"
 	"github.com/berthhq/berth/internal/fusewire"
 )
@@ -30,23 +31,60 @@ func (s *Server) change(c watch.Change) {
 		return
 	}
 	child := s.nodes.child(dir, c.Name)
+	if c.Kind == fusewire.EventCreate || c.Kind == fusewire.EventDelete {
+		s.reconcile(dir, c.Name)
+	}
 	e := fusewire.Event{Kind: c.Kind, Mode: fusewire.ModeRegular | 0o600, Parent: dir.id, Name: c.Name}
 	if c.IsDir {
 		e.Mode = fusewire.ModeDir | 0o700
 	}
 	if child != nil {
-		e.Node = child.id
+		e.Node, e.Mode = child.id, child.typ|0o600
 		s.notices.invalidate(child)
 	}
 	switch c.Kind {
 	case fusewire.EventCreate:
 		s.forgetName(dir, c.Name)
 		s.describe(&e, dir)
+		e.Node = 0 // the name is new
 	case fusewire.EventDelete:
-		s.nodes.removed(dir, c.Name)
 		s.forgetName(dir, c.Name)
 	}
 	s.event(&e, dir)
+}
+
+// reconcile takes a name from a node that the host does not have under it any more. A change may be told of after the guest
+// has found what came after it.
+func (s *Server) reconcile(dir *node, name string) {
+	child := s.nodes.child(dir, name)
+	if child == nil {
+		return
+	}
+	if id, ok := s.idOf(dir, name); !ok || id != child.key {
+		s.nodes.removed(dir, name)
+	}
+}
+
+func (s *Server) idOf(dir *node, name string) (tree.ID, bool) {
+	d, err := s.dir(dir)
+	if err != nil {
+		return tree.ID{}, false
+	}
+	defer d.Close()
+	st, err := d.StatName(name)
+	return st.ID, err == nil
+}
+
+// follow moves a node to where its file went.
+func (s *Server) follow(from *node, name string, to *node, toName string) {
+	if n := s.nodes.child(from, name); n != nil {
+		if id, ok := s.idOf(to, toName); ok && id == n.key {
+			s.nodes.moved(from, name, to, toName, false)
+			return
+		}
+	}
+	s.reconcile(from, name)
+	s.reconcile(to, toName)
 }
 
 func (s *Server) changeMove(c watch.Change) {
@@ -67,13 +105,16 @@ func (s *Server) changeMove(c watch.Change) {
 		e.Mode = fusewire.ModeDir | 0o700
 	}
 	if n := s.nodes.child(from, c.Name); n != nil {
-		e.Node = n.id
+		e.Node, e.Mode = n.id, n.typ|0o600
 		s.notices.invalidate(n)
 	}
 	if n := s.nodes.child(to, c.ToName); n != nil {
+		if n.id != e.Node {
+			e.Replaced, e.ReplacedMode = n.id, n.typ|0o600
+		}
 		s.notices.invalidate(n)
 	}
-	s.nodes.moved(from, c.Name, to, c.ToName, false)
+	s.follow(from, c.Name, to, c.ToName)
 	s.forgetName(from, c.Name)
 	s.forgetName(to, c.ToName)
 	toDir, err := s.nodes.path(to)

@@ -13,6 +13,7 @@ type node struct {
 	id  uint64
 	key tree.ID
 	dir bool
+	typ uint32 // type bits of the mode
 
 	// nodes.mu guards these.
 	lookups  uint64 // how often the kernel was told; it gives them back by FORGET
@@ -103,7 +104,8 @@ func (t *nodes) found(parent *node, name string, s *tree.Stat) (*node, error) {
 			return nil, fusewire.ENFILE
 		}
 		t.last++
-		n = &node{id: t.last, key: s.ID, dir: s.Attr.Mode&fusewire.ModeType == fusewire.ModeDir}
+		n = &node{id: t.last, key: s.ID, typ: s.Attr.Mode & fusewire.ModeType}
+		n.dir = n.typ == fusewire.ModeDir
 		t.byID[n.id], t.byFl[n.key] = n, n
 	}
 	n.lookups++
@@ -121,7 +123,7 @@ func (t *nodes) nameless(s *tree.Stat) (*node, error) {
 		return nil, fusewire.ENFILE
 	}
 	t.last++
-	n := &node{id: t.last, key: s.ID, lookups: 1}
+	n := &node{id: t.last, key: s.ID, typ: fusewire.ModeRegular, lookups: 1}
 	t.byID[n.id], t.byFl[n.key] = n, n
 	return n, nil
 }

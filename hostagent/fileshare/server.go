@@ -107,6 +107,7 @@ func (s *Server) start() error {
 		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			return err
 		}
+		s.guard(s.nodes.root, root) // no lookup leads to the root, yet it can be watched in the guest
 	}
 	return nil
 }

@@ -29,7 +29,10 @@ type Event struct {
 	ToNode uint64 // EventMove: the new directory, its path, and the new name
 	ToDir  string
 	ToName string
-	Target string // EventCreate of a symbolic link
+	// EventMove: what the new name was before, 0 where the guest does not know it.
+	Replaced     uint64
+	ReplacedMode uint32
+	Target       string // EventCreate of a symbolic link
 }
 
 // Append adds the event to b.
@@ -40,6 +43,8 @@ func (e *Event) Append(b []byte) []byte {
 	b = le.AppendUint64(b, e.Parent)
 	b = le.AppendUint64(b, e.Node)
 	b = le.AppendUint64(b, e.ToNode)
+	b = le.AppendUint64(b, e.Replaced)
+	b = le.AppendUint32(b, e.ReplacedMode)
 	for _, s := range [...]string{e.Dir, e.Name, e.ToDir, e.ToName, e.Target} {
 		b = append(append(b, s...), 0)
 	}
@@ -50,6 +55,7 @@ func (e *Event) Append(b []byte) []byte {
 func ParseEvent(b []byte) (Event, error) {
 	r := NewReader(b)
 	e := Event{Kind: EventKind(r.U32()), Mode: r.U32(), Parent: r.U64(), Node: r.U64(), ToNode: r.U64()}
+	e.Replaced, e.ReplacedMode = r.U64(), r.U32()
 	e.Dir, e.Name, e.ToDir, e.ToName, e.Target = r.Text(), r.Text(), r.Text(), r.Text(), r.Text()
 	if r.Bad || e.Kind < EventCreate || e.Kind > EventClosed || !ValidName(e.Name) || e.Kind == EventMove && !ValidName(e.ToName) {
 		return Event{}, fmt.Errorf("event of %d bytes is malformed", len(b))
