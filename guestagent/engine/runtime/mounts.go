@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/berthhq/berth/internal/errdefs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -50,8 +51,18 @@ func setMounts(s *specs.Spec, in Input) error {
 	user = append(user, in.Raw...)
 	sort.SliceStable(user, func(i, j int) bool { return depth(user[i].Destination) < depth(user[j].Destination) })
 	s.Mounts = append(base, user...)
+	opts, err := parseSecurityOpts(in.Host.SecurityOpt)
+	if err != nil {
+		return err
+	}
+	if opts.cgroups == "true" && !in.IDs.Empty() {
+		return errdefs.Invalid("option WritableCgroups conflicts with user namespaces and rootless mode")
+	}
 	if in.Host.Privileged {
-		writable(s.Mounts, in.Host.ReadonlyRootfs)
+		writable(s.Mounts, "sysfs")
+	}
+	if opts.cgroups == "true" || opts.cgroups == "" && in.Host.Privileged && !in.Host.ReadonlyRootfs {
+		writable(s.Mounts, "cgroup")
 	}
 	return nil
 }
@@ -60,13 +71,12 @@ func depth(p string) int {
 	return strings.Count(path.Clean(p), "/")
 }
 
-// writable opens /sys and the cgroups to a privileged container.
-func writable(mounts []specs.Mount, readonlyRoot bool) {
+// writable opens the mounts of a kind of file system to the container.
+func writable(mounts []specs.Mount, kind string) {
 	for i, m := range mounts {
-		if m.Type != "sysfs" && m.Type != "cgroup" || readonlyRoot && m.Type == "cgroup" {
-			continue
+		if m.Type == kind {
+			mounts[i].Options = slices.DeleteFunc(slices.Clone(m.Options), func(o string) bool { return o == "ro" })
 		}
-		mounts[i].Options = slices.DeleteFunc(slices.Clone(m.Options), func(o string) bool { return o == "ro" })
 	}
 }
 

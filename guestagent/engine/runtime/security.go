@@ -125,7 +125,8 @@ type securityOpts struct {
 	seccomp         string // "", "unconfined", "builtin" or a profile in JSON
 	apparmor        string
 	selinux         []string
-	unmasked        bool // systempaths=unconfined
+	unmasked        bool   // systempaths=unconfined
+	cgroups         string // writable-cgroups: "true", "false" or empty
 }
 
 // parseSecurityOpts reads HostConfig.SecurityOpt, key=value or the old key:value.
@@ -133,6 +134,10 @@ func parseSecurityOpts(opts []string) (o securityOpts, err error) {
 	for _, opt := range opts {
 		if opt == "no-new-privileges" {
 			o.noNewPrivileges = true
+			continue
+		}
+		if opt == "writable-cgroups" {
+			o.cgroups = "true"
 			continue
 		}
 		if opt == "disable" {
@@ -160,7 +165,10 @@ func parseSecurityOpts(opts []string) (o securityOpts, err error) {
 		case "systempaths":
 			o.unmasked = v == "unconfined"
 		case "writable-cgroups":
-			return o, errdefs.Invalid("invalid --security-opt 2: %q: not supported by this engine", opt)
+			if v != "true" && v != "false" {
+				return o, errdefs.Invalid("invalid --security-opt 2: %q", opt)
+			}
+			o.cgroups = v
 		default:
 			return o, errdefs.Invalid("invalid --security-opt 2: %q", opt)
 		}

@@ -97,6 +97,25 @@ func TestPrivilegedContainerIsOpen(t *testing.T) {
 	}
 }
 
+func TestCgroupsAreWritableWhereAskedFor(t *testing.T) {
+	for _, tc := range []struct {
+		opts       []string
+		privileged bool
+		want       bool
+	}{
+		{nil, false, false},
+		{nil, true, true},
+		{[]string{"writable-cgroups"}, false, true},
+		{[]string{"writable-cgroups=true"}, false, true},
+		{[]string{"writable-cgroups=false"}, true, false},
+	} {
+		s := spec(t, func(in *Input) { in.Host.SecurityOpt, in.Host.Privileged = tc.opts, tc.privileged })
+		if got := !slices.Contains(mountAt(s, "/sys/fs/cgroup").Options, "ro"); got != tc.want {
+			t.Errorf("%v, privileged %v: writable %v", tc.opts, tc.privileged, got)
+		}
+	}
+}
+
 func TestNamespacesFollowTheModes(t *testing.T) {
 	s := spec(t, func(in *Input) {
 		in.NetNS = ""
@@ -153,6 +172,7 @@ func TestCapabilitySets(t *testing.T) {
 func TestWhatCannotBeIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*Input){
 		"capability":      func(in *Input) { in.Host.CapAdd = []string{"FLY"} },
+		"cgroups":         func(in *Input) { in.Host.SecurityOpt = []string{"writable-cgroups=1"} },
 		"security option": func(in *Input) { in.Host.SecurityOpt = []string{"magic=on"} },
 		"seccomp profile": func(in *Input) { in.Host.SecurityOpt = []string{"seccomp={"} },
 		"workdir":         func(in *Input) { in.Config.WorkingDir = "relative" },
