@@ -118,6 +118,8 @@ func TestMatch(t *testing.T) {
 		"keys add up":       {map[string]map[string]bool{"type": {"container": true}, "event": {"start": true}}, false},
 		"name":              {map[string]map[string]bool{"container": {"web": true}}, true},
 		"short id":          {map[string]map[string]bool{"container": {"01234567": true}}, true},
+		"name's beginning":  {map[string]map[string]bool{"container": {"we": true}}, true},
+		"nothing asked for": {map[string]map[string]bool{"container": {"": true}}, true},
 		"another noun":      {map[string]map[string]bool{"network": {"web": true}}, false},
 		"label":             {map[string]map[string]bool{"label": {"tier": true}}, true},
 		"labels, not all":   {map[string]map[string]bool{"label": {"tier": true, "tier=back": true}}, false},

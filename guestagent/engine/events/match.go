@@ -51,15 +51,15 @@ func one(m events.Message, key, v string) bool {
 	case "image":
 		return image(m, v)
 	case "container", "network", "volume", "plugin", "daemon", "service", "node", "secret", "config":
-		return string(m.Type) == key && named(m, v)
+		return v == "" || string(m.Type) == key && named(m, v)
 	}
 	return false
 }
 
-// named compares an object by its name, its ID or the beginning of its ID.
+// named compares an object by the beginning of its name or its ID, as docker does; nothing is the beginning of all.
 func named(m events.Message, v string) bool {
 	v = strings.TrimPrefix(v, "/")
-	return m.Actor.Attributes["name"] == v || m.Actor.ID == v || len(v) >= 4 && strings.HasPrefix(m.Actor.ID, v)
+	return strings.HasPrefix(m.Actor.Attributes["name"], v) || strings.HasPrefix(m.Actor.ID, v)
 }
 
 // image compares what an image event is about, or a container was made from, with and without a tag.
