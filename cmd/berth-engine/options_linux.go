@@ -25,6 +25,7 @@ type options struct {
 // flags are the command line's, under dockerd's names where dockerd has them.
 type flags struct {
 	root, file, group        string
+	driver                   string
 	validate, version, debug bool
 	tlsVerify                bool
 	tlsCA, tlsCert, tlsKey   string
@@ -51,6 +52,8 @@ func parseFlags(args []string, stderr io.Writer) (flags, error) {
 	f.Var(&v.hosts, "H", "the same as --host")
 	f.StringVar(&v.group, "group", "", "group that may use the unix sockets (default berth or docker, where they exist)")
 	f.StringVar(&v.group, "G", "", "the same as --group")
+	f.StringVar(&v.driver, "storage-driver", "", "what a new state directory keeps layers as: overlayfs or erofs")
+	f.StringVar(&v.driver, "s", "", "the same as --storage-driver")
 	f.BoolVar(&v.tlsVerify, "tlsverify", false, "serve tcp:// with TLS, to clients whose certificate tlscacert has signed")
 	f.StringVar(&v.tlsCA, "tlscacert", "", "trust certificates signed only by this CA (default ~/.docker/ca.pem)")
 	f.StringVar(&v.tlsCert, "tlscert", "", "the engine's TLS certificate (default ~/.docker/cert.pem)")
@@ -100,7 +103,7 @@ func (v flags) merge(c *config.Config) error {
 		key, flag string
 		file      *string
 	}{
-		{"data-root", v.root, &c.DataRoot}, {"group", v.group, &c.Group},
+		{"data-root", v.root, &c.DataRoot}, {"group", v.group, &c.Group}, {"storage-driver", v.driver, &c.StorageDriver},
 		{"tlscacert", v.tlsCA, &c.TLSCA}, {"tlscert", v.tlsCert, &c.TLSCert}, {"tlskey", v.tlsKey, &c.TLSKey},
 	} {
 		switch {
@@ -118,6 +121,9 @@ func (v flags) merge(c *config.Config) error {
 		c.TLSVerify = &v.tlsVerify
 	}
 	c.Debug = c.Debug || v.debug
+	if err := c.CheckDriver(); err != nil {
+		return errdefs.Invalid("%w", err)
+	}
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (b systemBackend) Info(ctx context.Context) (*system.Info, error) {
 	has := runtime.MachineControllers()
 	return &system.Info{
 		ID: machineID(), Containers: running + paused + stopped, ContainersRunning: running, ContainersPaused: paused, ContainersStopped: stopped,
-		Images: images, Driver: "overlayfs", DriverStatus: [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}},
+		Images: images, Driver: e.images.Driver(), DriverStatus: [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}},
 		Plugins: system.PluginsInfo{
 			Volume: []string{"local"}, Network: []string{"bridge", "host", "null"}, Log: []string{"json-file", "local"},
 		},

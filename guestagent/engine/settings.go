@@ -26,6 +26,7 @@ func (e *Engine) imageConfig() image.Config {
 		Mirrors: c.Mirrors, Insecure: c.Insecure, CertsDirs: []string{"/etc/berth/certs.d", "/etc/docker/certs.d"},
 		UserAgent:              "berth/" + buildinfo.Version(),
 		MaxConcurrentDownloads: c.MaxConcurrentDownloads, MaxConcurrentUploads: c.MaxConcurrentUploads,
+		Driver: c.Driver(),
 	}
 	out.Running = func(id string) bool { return e.containers != nil && e.containers.Running(id) }
 	if p := c.Proxies; p != (config.Proxies{}) {
@@ -94,7 +95,7 @@ func (e *Engine) defaults() container.Defaults {
 		LogConfig: apicontainer.LogConfig{Type: c.LogDriver, Config: c.LogOpts},
 		Ulimits:   map[string]*apicontainer.Ulimit{}, ShmSize: int64(c.ShmSize), Init: c.Init,
 		InitPath: filepath.Join(e.opts.BinDir, "berth-init"), Cgroups: e.cgroups,
-		CgroupNS: apicontainer.CgroupnsMode(c.CgroupNS), DockerSocket: e.opts.Layout.Socket(), IDs: e.ids,
+		CgroupNS: apicontainer.CgroupnsMode(c.CgroupNS), DockerSocket: e.opts.Layout.Socket(), IDs: e.ids, StorageDriver: e.images.Driver(),
 	}
 	if d.LogConfig.Type == "" {
 		d.LogConfig.Type = "json-file"

@@ -84,6 +84,9 @@ func (c *Config) checkRest() error {
 	if err := c.checkExecOpts(); err != nil {
 		return err
 	}
+	if err := c.CheckDriver(); err != nil {
+		return err
+	}
 	for _, l := range c.Labels {
 		if k, _, ok := strings.Cut(l, "="); !ok || k == "" {
 			return fmt.Errorf("bad attribute format: %s", l)

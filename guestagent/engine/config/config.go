@@ -30,8 +30,10 @@ type Paths struct {
 	Hosts    []string `json:"hosts"`
 	Group    string   `json:"group"`
 	Debug    bool     `json:"debug"`
-	LogLevel string   `json:"log-level"`
-	Labels   []string `json:"labels"`
+	// StorageDriver is chosen once for a state directory.
+	StorageDriver string   `json:"storage-driver"`
+	LogLevel      string   `json:"log-level"`
+	Labels        []string `json:"labels"`
 	// TLS without TLSVerify serves no TCP socket: dockerd's middle way, encrypted and open, is not offered.
 	TLS       bool   `json:"tls"`
 	TLSVerify *bool  `json:"tlsverify"`

@@ -39,12 +39,24 @@ func TestMistakesAreNamed(t *testing.T) {
 		`{"exec-opts":["native.cgroupdriver=x"]}`:    "native.cgroupdriver option x not supported",
 		`{"exec-opts":["native.cgroupdriver=none"]}`: "native.cgroupdriver option none is internally used and cannot be specified manually",
 		`{"exec-opts":["native.cgroupdriver"]}`:      "unable to parse key/value option: native.cgroupdriver",
+		`{"storage-driver":"btrfs"}`:                 `"btrfs" is not one of`,
 		`{"exec-opts":["native.other=1"]}`:           `"native.other" is not an option`,
 		`{"default-address-pools":[{"base":"10.0.0.0/16","size":8}]}`: "default-address-pools",
 		`{"default-shm-size":"much"}`:                                 "",
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestStorageDriver(t *testing.T) {
+	for text, want := range map[string]string{
+		`{}`: "", `{"storage-driver":"overlay2"}`: "overlayfs", `{"storage-driver":"overlayfs"}`: "overlayfs", `{"storage-driver":"erofs"}`: "erofs",
+	} {
+		c, err := Parse([]byte(text))
+		if err != nil || c.Driver() != want {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

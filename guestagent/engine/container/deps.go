@@ -77,7 +77,9 @@ type Defaults struct {
 	CgroupNS     container.CgroupnsMode
 	StopTimeout  int // seconds; 0 is docker's 10
 	DockerSocket string
-	IDs          user.IdentityMapping // of the user namespaces of containers; empty: the machine's
+	// StorageDriver is how inspect calls what layers are kept as.
+	StorageDriver string
+	IDs           user.IdentityMapping // of the user namespaces of containers; empty: the machine's
 }
 
 // Deps is all that a Service works with.

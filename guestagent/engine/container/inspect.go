@@ -29,11 +29,11 @@ func (s *Service) ContainerInspect(ctx context.Context, ref string, size bool) (
 	out := &container.InspectResponse{
 		ID: r.ID, Created: r.Created.Format(time.RFC3339Nano), Path: r.Path, Args: r.Args, State: inspectState(&r),
 		Image: r.Image.ID, ResolvConfPath: s.Layout.ResolvConf(r.ID), HostnamePath: s.Layout.Hostname(r.ID),
-		HostsPath: s.Layout.Hosts(r.ID), Name: "/" + r.Name, RestartCount: r.Restarts, Driver: "overlayfs", Platform: "linux",
+		HostsPath: s.Layout.Hosts(r.ID), Name: "/" + r.Name, RestartCount: r.Restarts, Driver: s.Defaults.StorageDriver, Platform: "linux",
 		ExecIDs: s.execIDs(e), HostConfig: s.shownHost(&r), Mounts: mountPoints(&r), Config: r.Config,
 		NetworkSettings:         &container.NetworkSettings{Ports: ports, Networks: nets},
 		ImageManifestDescriptor: &r.Image.Manifest,
-		Storage:                 &storage.Storage{RootFS: &storage.RootFSStorage{Snapshot: &storage.RootFSStorageSnapshot{Name: "overlayfs"}}},
+		Storage:                 &storage.Storage{RootFS: &storage.RootFSStorage{Snapshot: &storage.RootFSStorageSnapshot{Name: s.Defaults.StorageDriver}}},
 	}
 	if r.Host.LogConfig.Type == logJSON {
 		out.LogPath = s.Layout.ContainerLog(r.ID)

@@ -192,7 +192,7 @@ func checkRest(h *container.HostConfig) error {
 		return errdefs.Invalid("invalid isolation '%s' on linux", h.Isolation)
 	}
 	for k := range h.StorageOpt {
-		return errdefs.Invalid("--storage-opt %s is not supported by the overlayfs snapshotter of this engine", k)
+		return errdefs.Invalid("--storage-opt %s is not supported by the storage driver of this engine", k)
 	}
 	for k := range h.Annotations {
 		if k == "" {

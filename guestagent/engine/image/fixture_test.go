@@ -35,6 +35,9 @@ import (
 // envInside marks the test process that has a mount namespace of its own.
 const envInside = "BERTH_TEST_IN_NAMESPACE"
 
+// envDriver is the storage driver that tests, and those of package stories, make state directories with; "" is the default.
+const envDriver = "BERTH_TEST_STORAGE_DRIVER"
+
 // TestMain runs all tests in a private mount namespace, so that no mount of theirs reaches the machine.
 func TestMain(m *testing.M) {
 	fuzzing := slices.ContainsFunc(os.Args, func(a string) bool { // its workers speak over descriptors of their own
@@ -67,7 +70,7 @@ func needRoot(t testing.TB) {
 func openAt(t testing.TB, dir string, change ...func(*Config)) *Service {
 	t.Helper()
 	needRoot(t)
-	cfg := Config{Retry: 5 * time.Millisecond, Stall: 2 * time.Second, GCDelay: time.Hour}
+	cfg := Config{Retry: 5 * time.Millisecond, Stall: 2 * time.Second, GCDelay: time.Hour, Driver: os.Getenv(envDriver)}
 	for _, c := range change {
 		c(&cfg)
 	}

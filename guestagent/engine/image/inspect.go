@@ -48,7 +48,7 @@ func (s *Service) ImageInspect(ctx context.Context, ref string, platform *ocispe
 		for _, d := range p.config.RootFS.DiffIDs {
 			out.RootFS.Layers = append(out.RootFS.Layers, d.String())
 		}
-		out.GraphDriver = &storage.DriverData{Name: snapshotterName}
+		out.GraphDriver = &storage.DriverData{Name: s.driver}
 	}
 	if manifests {
 		out.Manifests, err = s.manifestSummaries(ctx, target)

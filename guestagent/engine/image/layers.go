@@ -14,6 +14,7 @@ import (
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/leases"
+	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/core/remotes"
 	"github.com/containerd/containerd/v2/core/snapshots"
 	cerrdefs "github.com/containerd/errdefs"
@@ -85,7 +86,7 @@ func (ls *layerSet) keepExisting(ctx context.Context) error {
 		if _, err := ls.s.sn.Stat(ctx, ls.chains[i].String()); err != nil {
 			continue
 		}
-		res := leases.Resource{ID: ls.chains[i].String(), Type: "snapshots/" + snapshotterName}
+		res := leases.Resource{ID: ls.chains[i].String(), Type: "snapshots/" + ls.s.driver}
 		if err := ls.s.leases.AddResource(ctx, leases.Lease{ID: id}, res); err != nil {
 			return fmt.Errorf("keeping snapshot %s: %w", ls.chains[i], err)
 		}
@@ -121,19 +122,8 @@ func (ls *layerSet) layer(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	if i > 0 {
-		select {
-		case <-ls.committed[i-1]:
-		case <-ctx.Done():
-			ls.s.discard(ctx, key)
-			return ctx.Err()
-		}
-		if err := ls.inherit(ctx, i, got); err != nil {
-			ls.s.discard(ctx, key)
-			return err
-		}
-	}
-	if err := ls.commit(ctx, i, key); err != nil {
+	if err := ls.finish(ctx, i, key, got); err != nil {
+		got.Drop()
 		ls.s.discard(ctx, key)
 		return err
 	}
@@ -142,19 +132,27 @@ func (ls *layerSet) layer(ctx context.Context, i int) error {
 	return nil
 }
 
-// inherit gives implied directories what the layers below say of them.
-func (ls *layerSet) inherit(ctx context.Context, i int, got layertar.Applied) error {
-	if len(got.Implied) == 0 {
-		return nil
+// finish commits a layer that is unpacked, on top of those below it.
+func (ls *layerSet) finish(ctx context.Context, i int, key string, got layertar.Applied) error {
+	if i > 0 {
+		select {
+		case <-ls.committed[i-1]:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	lowers, err := ls.s.lowers(ctx, ls.chains[i-1].String())
+	var lowers []string
+	var err error
+	if i > 0 && len(got.Implied) > 0 {
+		lowers, err = ls.s.lowers(ctx, ls.chains[i-1].String())
+	}
 	if err == nil {
-		err = layertar.InheritDirs(got.Dir, got.Implied, lowers)
+		err = got.Settle(lowers)
 	}
 	if err != nil {
 		return applyError(ls.layers[i].Digest, err)
 	}
-	return nil
+	return ls.commit(ctx, i, key)
 }
 
 func (ls *layerSet) commit(ctx context.Context, i int, key string) error {
@@ -215,6 +213,7 @@ func (ls *layerSet) fetchAndUnpack(ctx context.Context, i int) (key string, got 
 	t.sink.CloseRead()
 	if terr := <-arrived; terr != nil {
 		// What the registry did explains what unpacking saw.
+		got.Drop()
 		ls.s.discard(ctx, key)
 		return "", got, terr
 	}
@@ -246,17 +245,30 @@ func (ls *layerSet) unpack(ctx context.Context, i int, src io.Reader) (key strin
 	if err != nil {
 		return "", got, fmt.Errorf("preparing layer %s: %w", ls.layers[i].Digest, err)
 	}
-	got, err = layertar.Apply(ctx, mounts, src, ls.s.cfg.MaxLayerBytes)
+	got, err = ls.s.apply(ctx, mounts, src)
 	if err == nil {
 		err = checkDiffID(got, ls.diffIDs[i], ls.layers[i].Digest)
 	} else {
 		err = applyError(ls.layers[i].Digest, err)
 	}
 	if err != nil {
+		got.Drop()
 		ls.s.discard(ctx, key)
 		return "", got, err
 	}
 	return key, got, nil
+}
+
+// apply unpacks a layer into a new snapshot in the way of the driver.
+func (s *Service) apply(ctx context.Context, mounts []mount.Mount, src io.Reader) (layertar.Applied, error) {
+	if s.erofs == nil {
+		return layertar.Apply(ctx, mounts, src, s.cfg.MaxLayerBytes)
+	}
+	file, err := s.erofs.LayerFile(mounts)
+	if err != nil {
+		return layertar.Applied{}, err
+	}
+	return layertar.ApplyImage(ctx, file, src, s.cfg.MaxLayerBytes)
 }
 
 // discard removes a snapshot that will not be committed. What cannot be removed now is when the engine starts next.

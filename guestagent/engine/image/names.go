@@ -13,10 +13,10 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Labels by which the garbage collector walks from a document to what it names.
+// How the labels begin by which the garbage collector walks from a document to what it names.
 const (
 	refContent  = "containerd.io/gc.ref.content."
-	refSnapshot = "containerd.io/gc.ref.snapshot." + snapshotterName
+	refSnapshot = "containerd.io/gc.ref.snapshot."
 )
 
 // setName points a name at a target. The image that the name pointed at before stays as a dangling one if it has no
@@ -100,7 +100,7 @@ func (s *Service) linkImage(ctx context.Context, p *parts) error {
 	if p.chainID() == "" {
 		return nil
 	}
-	return s.label(ctx, p.manifest.Config, map[string]string{refSnapshot: p.chainID()})
+	return s.label(ctx, p.manifest.Config, map[string]string{refSnapshot + s.driver: p.chainID()})
 }
 
 // label adds labels of berth's own making to a blob. Nothing that an image carries is ever made a label.

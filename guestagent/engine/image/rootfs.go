@@ -311,9 +311,9 @@ func (s *Service) dropViews(ctx context.Context) (int, error) {
 		used[viewPrefix+h.ChainID] = true
 	}
 	err := s.content.Walk(ctx, func(info content.Info) error {
-		used[viewPrefix+info.Labels[refSnapshot]] = true
+		used[viewPrefix+info.Labels[refSnapshot+s.driver]] = true
 		return nil
-	}, `labels."`+refSnapshot+`"`)
+	}, `labels."`+refSnapshot+s.driver+`"`)
 	if err != nil {
 		return 0, fmt.Errorf("listing image configurations: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/image/durable"
+	"github.com/berthhq/berth/guestagent/engine/image/erofssnap"
 	"github.com/berthhq/berth/guestagent/engine/image/registry"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/berthhq/berth/internal/paths"
@@ -25,7 +26,6 @@ import (
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	contentlocal "github.com/containerd/containerd/v2/plugins/content/local"
-	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
 	"github.com/containerd/platforms"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/opencontainers/go-digest"
@@ -35,9 +35,6 @@ import (
 
 // namespace is the one namespace of containerd's metadata that berth uses.
 const namespace = "berth"
-
-// snapshotterName is how the metadata calls the snapshotter; it is part of garbage collection labels.
-const snapshotterName = "overlayfs"
 
 // Config is what a person may set. The zero value is docker's default.
 type Config struct {
@@ -60,6 +57,9 @@ type Config struct {
 	Stall time.Duration
 	// Running says whether a container runs, whose image cannot be removed by force either; nil: none does.
 	Running func(containerID string) bool
+	// Driver is what a new state directory keeps layers as, DriverOverlay or DriverErofs; "" is what was chosen for it
+	// before, or DriverOverlay.
+	Driver string
 	// GCDelay is the pause between a removal and garbage collection, so that many removals share one; 0 is two seconds.
 	GCDelay time.Duration
 }
@@ -102,6 +102,8 @@ type Service struct {
 	db      *metadata.DB
 	content content.Store
 	sn      snapshots.Snapshotter
+	driver  string
+	erofs   *erofssnap.Snapshotter // behind sn, where that is the driver
 	images  images.Store
 	leases  leases.Manager
 
@@ -173,18 +175,26 @@ func (s *Service) openStores(ctx context.Context) (err error) {
 	if err != nil {
 		return errdefs.Unavailable("image store %s is in use or unreadable: %w", root, err)
 	}
-	sn, err := overlay.NewSnapshotter(filepath.Join(root, snapshotterName), overlay.AsynchronousRemove)
+	if s.driver, err = chooseDriver(root, s.cfg.Driver); err != nil {
+		_ = s.bolt.Close()
+		return err
+	}
+	sn, images, err := openSnapshotter(root, s.driver)
+	if err == nil {
+		err = recordDriver(root, s.driver)
+	}
 	if err != nil {
 		_ = s.bolt.Close()
-		return fmt.Errorf("overlay snapshotter: %w", err)
+		return fmt.Errorf("storage-driver %s: %w", s.driver, err)
 	}
-	s.db = metadata.NewDB(s.bolt, blobs, map[string]snapshots.Snapshotter{snapshotterName: sn})
+	s.erofs = images
+	s.db = metadata.NewDB(s.bolt, blobs, map[string]snapshots.Snapshotter{s.driver: sn})
 	if err := s.db.Init(s.ctx(ctx)); err != nil {
 		_ = sn.Close()
 		_ = s.bolt.Close()
 		return fmt.Errorf("image metadata: %w", err)
 	}
-	s.content, s.sn = s.db.ContentStore(), s.db.Snapshotter(snapshotterName)
+	s.content, s.sn = s.db.ContentStore(), s.db.Snapshotter(s.driver)
 	s.images, s.leases = metadata.NewImageStore(s.db), metadata.NewLeaseManager(s.db)
 	return nil
 }

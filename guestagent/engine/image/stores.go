@@ -30,7 +30,7 @@ type Stores struct {
 // Stores gives access to the stores.
 func (s *Service) Stores() Stores {
 	return Stores{
-		Namespace: namespace, SnapshotterKey: snapshotterName,
+		Namespace: namespace, SnapshotterKey: s.driver,
 		Content: s.content, Snapshotter: s.sn, Images: s.images, Leases: s.leases, Collect: s.db.GarbageCollect,
 		Hosts: s.registry.Hosts(context.Background(), "", nil),
 	}

@@ -8,9 +8,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path"
 	"strings"
 
+	"github.com/berthhq/berth/guestagent/engine/image/erofs"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/pkg/archive"
@@ -23,12 +25,15 @@ import (
 // maxZstdWindow bounds the memory that one zstd stream may ask for.
 const maxZstdWindow = 128 << 20
 
-// Applied is what came of unpacking one layer into a directory.
+// Applied is what came of unpacking one layer. It wants Settle or Drop.
 type Applied struct {
 	DiffID digest.Digest
-	// Dir is where it was unpacked to, and Implied the directories in it that it has entries in but does not describe.
-	Dir     string
+	// Implied are the directories that the layer has entries in but does not describe.
 	Implied []string
+
+	dir   string        // where it was unpacked to, or
+	image *erofs.Writer // the image that it becomes, in
+	file  *os.File
 }
 
 // Decompress inflates src in this process, whatever of gzip, zstd or nothing it is by its first bytes.
@@ -76,6 +81,16 @@ func Apply(ctx context.Context, mounts []mount.Mount, src io.Reader, limit int64
 		return Applied{}, errdefs.System("snapshotter gave %v where one bind mount was expected", mounts)
 	}
 	dir := mounts[0].Source
+	got, err := apply(ctx, src, limit, func(ctx context.Context, in io.Reader, seen *dirsSeen) error {
+		_, err := archive.Apply(ctx, dir, in, archive.WithConvertWhiteout(archive.OverlayConvertWhiteout), archive.WithFilter(seen.header))
+		return err
+	})
+	got.dir = dir
+	return got, err
+}
+
+// apply inflates and checks a layer, which write is given.
+func apply(ctx context.Context, src io.Reader, limit int64, write func(context.Context, io.Reader, *dirsSeen) error) (Applied, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	plain := inflate(ctx, src)
@@ -83,17 +98,13 @@ func Apply(ctx context.Context, mounts []mount.Mount, src io.Reader, limit int64
 	digester := digest.Canonical.Digester()
 	in := &bounded{r: io.TeeReader(plain, digester.Hash()), left: limit}
 	seen := &dirsSeen{explicit: map[string]bool{}, implied: map[string]bool{}, room: limit}
-	opts := []archive.ApplyOpt{
-		archive.WithConvertWhiteout(archive.OverlayConvertWhiteout),
-		archive.WithFilter(seen.header),
-	}
-	if _, err := archive.Apply(ctx, dir, in, opts...); err != nil {
+	if err := write(ctx, in, seen); err != nil {
 		return Applied{}, err
 	}
 	if _, err := io.Copy(io.Discard, in); err != nil {
 		return Applied{}, err
 	}
-	return Applied{DiffID: digester.Digest(), Dir: dir, Implied: seen.left()}, nil
+	return Applied{DiffID: digester.Digest(), Implied: seen.left()}, nil
 }
 
 // bounded fails once more than left bytes were read.

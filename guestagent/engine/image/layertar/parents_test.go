@@ -32,7 +32,7 @@ func modeOf(t *testing.T, parts ...string) uint32 {
 	return st.Mode & 0o7777
 }
 
-func TestInheritDirsTakesTheNearestLayers(t *testing.T) {
+func TestImpliedDirectoriesTakeTheNearestLayers(t *testing.T) {
 	layer, near, far := t.TempDir(), t.TempDir(), t.TempDir()
 	mk(t, layer, map[string]os.FileMode{"a": 0o755, "b": 0o755, "c": 0o755, "d": 0o755, "e": 0o755})
 	mk(t, near, map[string]os.FileMode{"a": 0o700})
@@ -46,7 +46,7 @@ func TestInheritDirsTakesTheNearestLayers(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(near, "d")); err != nil {
 		t.Fatal(err)
 	}
-	if err := InheritDirs(layer, []string{"/e", "/d", "/c", "/b", "/a", "/absent"}, []string{near, far}); err != nil {
+	if err := (Applied{dir: layer, Implied: []string{"/e", "/d", "/c", "/b", "/a", "/absent"}}).Settle([]string{near, far}); err != nil {
 		t.Fatal(err)
 	}
 	for d, want := range map[string]uint32{"a": 0o700, "b": 0o1777, "c": 0o755, "d": 0o755, "e": 0o755} {
