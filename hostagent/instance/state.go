@@ -27,6 +27,8 @@ type State struct {
 	// Image is the digest of the boot image that last answered, Before that of the one it replaced.
 	Image  string `json:"image,omitempty"`
 	Before string `json:"before,omitempty"`
+	// Unfit is an image that did not answer where Image did: it is not tried again.
+	Unfit string `json:"unfit,omitempty"`
 	// Ended is how the machine last ended, where that was not by a person's wish.
 	Ended string `json:"ended,omitempty"`
 }
