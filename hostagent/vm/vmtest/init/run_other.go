@@ -1,0 +1,5 @@
+//go:build !linux
+
+package main
+
+func run() { panic("the guest is Linux") }
