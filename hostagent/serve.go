@@ -19,15 +19,16 @@ import (
 func (a *Agent) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	verbs, err := listen(a.cfg.Layout.AgentSocket())
-	if err != nil {
-		return err
-	}
-	defer verbs.Close()
 	docker, err := listen(a.cfg.Layout.DockerSocket())
 	if err != nil {
 		return err
 	}
+	defer docker.Close()
+	verbs, err := listen(a.cfg.Layout.AgentSocket()) // last: once it is there, an agent is taken to serve
+	if err != nil {
+		return err
+	}
+	defer verbs.Close()
 	proxy := &dockerproxy.Proxy{Guest: a.guest}
 	server := &http.Server{Handler: a.handler(), BaseContext: func(net.Listener) context.Context { return ctx }}
 	var parts sync.WaitGroup

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/berthhq/berth/internal/paths"
 )
 
 // Dialer connects to an endpoint. The first connection to berth's own engine starts it where it does not answer, so
@@ -40,10 +41,11 @@ func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
 	if err == nil {
 		return conn, nil
 	}
-	if network != "unix" || !d.Endpoint.IsOwn() || d.NoStart || !absent(err) {
+	start := d.starter(network, addr)
+	if start == nil || d.NoStart || !absent(err) {
 		return nil, d.explain(err)
 	}
-	if err := d.startOnce(ctx); err != nil {
+	if err := d.startOnce(ctx, addr, start); err != nil {
 		return nil, err
 	}
 	if conn, err = nd.DialContext(ctx, network, addr); err != nil {
@@ -55,17 +57,31 @@ func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
 // DialAny is Dial in the form that HTTP clients want; the address is the endpoint's.
 func (d *Dialer) DialAny(ctx context.Context, _, _ string) (net.Conn, error) { return d.Dial(ctx) }
 
-func (d *Dialer) startOnce(ctx context.Context) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if answers(d.Endpoint.Layout.Socket()) {
+// starter is what starts an engine of berth's own, natively or in a machine; nil for any other.
+func (d *Dialer) starter(network, addr string) func(context.Context) error {
+	if network != "unix" {
 		return nil
 	}
-	start := d.start
-	if start == nil {
-		start = startEngine
+	if d.Endpoint.IsOwn() {
+		start := d.start
+		if start == nil {
+			start = startEngine
+		}
+		return func(ctx context.Context) error { return start(ctx, d.Endpoint, d.Notice) }
 	}
-	return start(ctx, d.Endpoint, d.Notice)
+	if m, ok := paths.MachineAt(addr, os.Getenv); ok {
+		return func(ctx context.Context) error { return StartAgent(ctx, m, d.Notice) }
+	}
+	return nil
+}
+
+func (d *Dialer) startOnce(ctx context.Context, socket string, start func(context.Context) error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if answers(socket) {
+		return nil
+	}
+	return start(ctx)
 }
 
 func (d *Dialer) address() (network, addr string, err error) {

@@ -137,7 +137,7 @@ func TestWaitsForTheEngineThatWonTheRace(t *testing.T) {
 	exited := make(chan struct{})
 	close(exited)
 	go serve(t, e.Layout.Socket())
-	if !waitAnswer(t.Context(), e, exited) {
+	if !waitSocket(t.Context(), e.Layout.Socket(), e.Layout.EngineLock(), exited) {
 		t.Fatal("gave up")
 	}
 }
@@ -145,7 +145,8 @@ func TestWaitsForTheEngineThatWonTheRace(t *testing.T) {
 func TestWaitEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("enough"))
-	if waitAnswer(ctx, own(t), make(chan struct{})) {
+	e := own(t)
+	if waitSocket(ctx, e.Layout.Socket(), e.Layout.EngineLock(), make(chan struct{})) {
 		t.Fatal("nothing answers")
 	}
 }

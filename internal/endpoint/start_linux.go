@@ -6,19 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/berthhq/berth/internal/errdefs"
 )
 
 // engineProgram is the name of the engine's executable.
 const engineProgram = "berth-engine"
-
-// startBound is how long a new engine may take to answer.
-const startBound = 20 * time.Second
 
 // engineDirs are where an installed engine may lie when it is not beside the command. PATH is not searched: root
 // starts this program.
@@ -48,14 +43,12 @@ func engineHint() string {
 }
 
 func findEngine() (string, error) {
-	for _, d := range ProgramDirs(engineDirs()) {
-		p := filepath.Join(d, engineProgram)
-		if info, err := os.Stat(p); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			return p, nil
-		}
+	p, err := find(engineProgram, engineDirs())
+	if err != nil {
+		return "", errdefs.Unavailable("the engine is not running, and its program %s was not found", engineProgram).
+			WithHint("Install %s beside berth or in one of %s.", engineProgram, strings.Join(engineDirs(), ", "))
 	}
-	return "", errdefs.Unavailable("the engine is not running, and its program %s was not found", engineProgram).
-		WithHint("Install %s beside berth or in one of %s.", engineProgram, strings.Join(engineDirs(), ", "))
+	return p, nil
 }
 
 // launch runs the program and waits for the socket.
@@ -83,7 +76,7 @@ func launch(ctx context.Context, program string, e Endpoint, notice io.Writer) e
 	go func() { _ = cmd.Wait(); close(exited) }()
 	ctx, cancel := context.WithTimeout(ctx, startBound)
 	defer cancel()
-	if !waitAnswer(ctx, e, exited) {
+	if !waitSocket(ctx, e.Layout.Socket(), e.Layout.EngineLock(), exited) {
 		return didNotStart(ctx, logFile, from)
 	}
 	select {
@@ -92,40 +85,6 @@ func launch(ctx context.Context, program string, e Endpoint, notice io.Writer) e
 		started(notice, e)
 	}
 	return nil
-}
-
-// waitAnswer polls the socket until it answers (true), time is up, or our engine has gone and no other is coming.
-func waitAnswer(ctx context.Context, e Endpoint, exited <-chan struct{}) bool {
-	socket := e.Layout.Socket()
-	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
-		if answers(socket) {
-			return true
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-exited:
-			if !lockHeld(e.Layout.EngineLock()) {
-				return answers(socket)
-			}
-			exited = nil
-		case <-time.After(wait):
-		}
-	}
-}
-
-// lockHeld says whether the process that wrote its pid into the lock file is alive. The lock itself is not tried:
-// that could make an engine that starts right now believe it is held.
-func lockHeld(file string) bool {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return false
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil || pid <= 0 {
-		return false
-	}
-	return syscall.Kill(pid, 0) != syscall.ESRCH
 }
 
 func didNotStart(ctx context.Context, logFile string, from int64) error {

@@ -72,6 +72,9 @@ func (m Machine) ImagesDir() string { return filepath.Join(m.Dir, "images") }
 // Lock is held, by the kernel's own lock, as long as the machine runs.
 func (m Machine) Lock() string { return filepath.Join(m.Dir, "machine.lock") }
 
+// KeeperLock is held by the process that holds the machine.
+func (m Machine) KeeperLock() string { return filepath.Join(m.Dir, "keeper.lock") }
+
 // KeeperSocket is where the process answers that holds the machine, mode 0600.
 func (m Machine) KeeperSocket() string { return filepath.Join(m.Dir, "keeper.sock") }
 
@@ -83,3 +86,9 @@ func (m Machine) Console() string { return filepath.Join(m.Dir, "console.log") }
 
 // OldConsole is the part before that.
 func (m Machine) OldConsole() string { return m.Console() + ".1" }
+
+// MachineAt is the machine whose Docker API a socket is; false where it is none of berth's.
+func MachineAt(socket string, getenv func(string) string) (Machine, bool) {
+	m := MachineNamed(filepath.Base(filepath.Dir(socket)), getenv)
+	return m, m.DockerSocket() == filepath.Clean(socket)
+}
