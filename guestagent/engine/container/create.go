@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/image"
+	enginenet "github.com/berthhq/berth/guestagent/engine/network"
 	"github.com/berthhq/berth/guestagent/engine/runtime"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -75,6 +76,7 @@ func (s *Service) assemble(img *image.Image, req *container.CreateRequest, host 
 	cfg, h := *req.Config, *host
 	mergeImage(&cfg, &img.Config.Config)
 	s.mergeDefaults(&h)
+	s.pinShared(&h)
 	runtime.HidePaths(&h)
 	r := Record{ID: id, Created: time.Now().UTC(), Config: &cfg, Host: &h, Image: img}
 	r.State.turn(container.StateCreated)
@@ -109,6 +111,9 @@ func endpointsOf(n *network.NetworkingConfig, h *container.HostConfig) (map[stri
 	for name, ep := range n.EndpointsConfig {
 		if ep == nil {
 			ep = &network.EndpointSettings{}
+		}
+		if err := enginenet.CheckEndpoint(ep); err != nil {
+			return nil, err
 		}
 		if len(ep.MacAddress) > 0 && (h.NetworkMode.IsHost() || h.NetworkMode.IsContainer()) {
 			return nil, errdefs.Invalid("conflicting options: mac-address and the network mode")

@@ -102,6 +102,10 @@ func (m *Manager) plan(cfg SandboxConfig) (_ *sandboxRecord, err error) {
 			m.releaseLocked(rec)
 		}
 	}()
+	names, err := interfaceNames(nets, wants)
+	if err != nil {
+		return nil, err
+	}
 	for i, n := range nets {
 		want := wants[n.rec.ID]
 		if i == 0 && len(want.MacAddress) == 0 && cfg.MacAddress != "" {
@@ -111,7 +115,7 @@ func (m *Manager) plan(cfg SandboxConfig) (_ *sandboxRecord, err error) {
 			}
 			want.MacAddress = apinet.HardwareAddr(mac)
 		}
-		ep, err := m.newEndpoint(n, cfg, want, fmt.Sprintf("eth%d", i))
+		ep, err := m.newEndpoint(n, cfg, want, names[n.rec.ID])
 		if err != nil {
 			return nil, err
 		}
@@ -215,6 +219,9 @@ func (m *Manager) plugAll(rec *sandboxRecord) error {
 
 // plain says whether a port can be finished from outside of its namespace.
 func plain(p netns.Port) bool {
+	if p.Name != preparedName || len(p.Sysctls) > 0 {
+		return false
+	}
 	for _, a := range p.Addresses {
 		if a.Addr().Is6() {
 			return false
@@ -251,6 +258,9 @@ func (m *Manager) port(ep endpointRecord) (p netns.Port, ok bool) {
 	if es.GlobalIPv6Address.IsValid() {
 		p.Addresses = append(p.Addresses, netip.PrefixFrom(es.GlobalIPv6Address, es.GlobalIPv6PrefixLen))
 	}
+	local, _ := linkLocals(es) // both are checked when the endpoint is made
+	p.Sysctls, _ = endpointSysctls(es)
+	p.Addresses = append(p.Addresses, local...)
 	return p, true
 }
 

@@ -5,7 +5,6 @@ package network
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	apinet "github.com/moby/moby/api/types/network"
@@ -73,12 +72,12 @@ func (m *Manager) planConnect(old *sandboxRecord, ref string, want *apinet.Endpo
 		}
 		taken[ep.Interface] = true
 	}
-	name := ""
-	for i := 0; name == "" || taken[name]; i++ {
-		name = fmt.Sprintf("eth%d", i)
-	}
 	if want == nil {
 		want = &apinet.EndpointSettings{}
+	}
+	name, err := interfaceName(want, taken)
+	if err != nil {
+		return nil, endpointRecord{}, err
 	}
 	ep, err := m.newEndpoint(n, cfg, want, name)
 	if err != nil {

@@ -45,6 +45,9 @@ func (m *Manager) NetworkCreate(ctx context.Context, req *apinet.CreateRequest) 
 
 // raise makes a network's bridge and rules, or nothing.
 func (m *Manager) raise(ctx context.Context, n *network) error {
+	if n.rec.ConfigOnly {
+		return nil
+	}
 	if n.rec.EnableIPv6 && !m.cfg.NoForwarding {
 		if err := netns.EnableForwarding(true); err != nil {
 			return err
@@ -67,13 +70,17 @@ func (m *Manager) newNetwork(req *apinet.CreateRequest) (networkRecord, error) {
 	if err := m.checkCreate(req); err != nil {
 		return networkRecord{}, err
 	}
-	rec := networkRecord{Network: apinet.Network{Name: req.Name, ID: newID(), Created: time.Now().UTC(), Scope: "local", Driver: driverBridge,
-		EnableIPv4: true, Internal: req.Internal, Attachable: req.Attachable, Options: maps.Clone(req.Options), Labels: maps.Clone(req.Labels)}}
-	if rec.Options == nil {
-		rec.Options = map[string]string{}
+	if req.ConfigOnly {
+		return m.configOnly(req)
 	}
-	if rec.Labels == nil {
-		rec.Labels = map[string]string{}
+	req, err := m.configured(req)
+	if err != nil {
+		return networkRecord{}, err
+	}
+	rec := networkRecord{Network: apinet.Network{Name: req.Name, ID: newID(), Created: time.Now().UTC(), Scope: "local", Driver: driverBridge,
+		EnableIPv4: true, Internal: req.Internal, Attachable: req.Attachable, Options: orEmpty(req.Options), Labels: orEmpty(req.Labels)}}
+	if req.ConfigFrom != nil {
+		rec.ConfigFrom = *req.ConfigFrom
 	}
 	if req.EnableIPv4 != nil {
 		rec.EnableIPv4 = *req.EnableIPv4
@@ -102,26 +109,37 @@ func (m *Manager) checkCreate(req *apinet.CreateRequest) error {
 		return errdefs.Forbidden("operation is not permitted on predefined %s network", req.Name)
 	case !validName.MatchString(req.Name):
 		return errdefs.Invalid("invalid network name %q, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed", req.Name)
-	case req.Driver == driverHost, req.Driver == driverNull:
-		return errdefs.Forbidden("only one instance of %q network is allowed", req.Driver)
 	case req.Driver == "overlay":
 		return errdefs.Forbidden("%s", notManager)
+	}
+	if err := m.checkFree(req.Name); err != nil {
+		return err
+	}
+	if err := checkConfiguration(req); err != nil || req.ConfigOnly {
+		return err
+	}
+	switch {
+	case req.Driver == driverHost, req.Driver == driverNull:
+		return errdefs.Forbidden("only one instance of %q network is allowed", req.Driver)
 	case req.Ingress:
 		return errdefs.Forbidden("Ingress network can only be global scope network")
 	case req.Driver != "" && req.Driver != apinet.NetworkDefault && req.Driver != driverBridge:
 		return errdefs.NotFound("plugin %q not found", req.Driver)
 	case req.Scope != "" && req.Scope != "local":
 		return errdefs.Forbidden("this node is not a swarm manager: networks of scope %q do not exist here", req.Scope)
-	case req.ConfigOnly, req.ConfigFrom != nil && req.ConfigFrom.Network != "":
-		return errdefs.NotImplemented("configuration-only networks are not implemented")
 	case req.IPAM != nil && req.IPAM.Driver != "" && req.IPAM.Driver != "default":
 		return errdefs.NotFound("plugin %q not found", req.IPAM.Driver)
 	}
+	return nil
+}
+
+// checkFree refuses a name that a network has.
+func (m *Manager) checkFree(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, n := range m.networks {
-		if n.rec.Name == req.Name {
-			return errdefs.Conflict("network with name %s already exists", req.Name)
+		if n.rec.Name == name {
+			return errdefs.Conflict("network with name %s already exists", name)
 		}
 	}
 	return nil
@@ -186,6 +204,21 @@ func withGateway(c apinet.IPAMConfig) apinet.IPAMConfig {
 }
 
 func (m *Manager) checkSubnet(c apinet.IPAMConfig, own []apinet.IPAMConfig) error {
+	if err := checkRange(c); err != nil {
+		return err
+	}
+	taken := m.subnetsInUse("")
+	for _, o := range own {
+		taken = append(taken, o.Subnet)
+	}
+	if ipam.Overlapping(c.Subnet, taken) != nil {
+		return errdefs.Forbidden("%w", ipam.ErrOverlap)
+	}
+	return nil
+}
+
+// checkRange refuses a subnet whose parts do not go together.
+func checkRange(c apinet.IPAMConfig) error {
 	if c.Subnet.Masked() != c.Subnet {
 		return errdefs.Invalid("invalid network config:\ninvalid subnet %s: it should be %s", c.Subnet, c.Subnet.Masked())
 	}
@@ -199,13 +232,6 @@ func (m *Manager) checkSubnet(c apinet.IPAMConfig, own []apinet.IPAMConfig) erro
 		if !c.Subnet.Contains(a) {
 			return errdefs.Invalid("invalid network config:\ninvalid auxiliary address %s (%s): parent subnet %s doesn't contain it", a, name, c.Subnet)
 		}
-	}
-	taken := m.subnetsInUse("")
-	for _, o := range own {
-		taken = append(taken, o.Subnet)
-	}
-	if ipam.Overlapping(c.Subnet, taken) != nil {
-		return errdefs.Forbidden("%w", ipam.ErrOverlap)
 	}
 	return nil
 }

@@ -19,8 +19,14 @@ func (m *Manager) newEndpoint(n *network, cfg SandboxConfig, want *apinet.Endpoi
 	es := want.Copy()
 	es.NetworkID, es.EndpointID = n.rec.ID, newID()
 	ep := endpointRecord{NetworkID: n.rec.ID, NetworkName: n.rec.Name, ContainerName: cfg.Name, Settings: es}
+	if n.rec.ConfigOnly {
+		return ep, errdefs.Forbidden("cannot create endpoint on configuration-only network")
+	}
 	if n.rec.Driver != driverBridge {
 		return ep, refuseAddress(n, want)
+	}
+	if err := CheckEndpoint(want); err != nil {
+		return ep, err
 	}
 	ep.Interface, ep.HostEnd = name, "veth"+es.EndpointID[:7]
 	if err := refuseAddress(n, want); err != nil {

@@ -219,7 +219,10 @@ func (m *Manager) resetRules() error {
 
 // passFirewall binds all bridges in firewalld. An engine whose containers are cut off is better than none.
 func (m *Manager) passFirewall(ctx context.Context) {
-	bridges := m.bridges(func(*network) bool { return true })
+	var bridges []string
+	for _, n := range m.bridges() {
+		bridges = append(bridges, n.bridge())
+	}
 	if err := m.wall.Bind(ctx, bridges...); err != nil {
 		m.cfg.Log.Warn("firewalld may stop containers' packets", "error", err)
 	}
@@ -230,7 +233,13 @@ func (m *Manager) Warnings() ([]string, error) {
 	if m.rules == nil {
 		return nil, nil
 	}
-	hooks, err := foreign.Closed(m.tag, m.bridges(func(n *network) bool { return !n.rec.Internal }))
+	var outside []foreign.Bridge
+	for _, n := range m.bridges() {
+		if !n.rec.Internal {
+			outside = append(outside, foreign.Bridge{Name: n.bridge(), IPv4: n.rec.EnableIPv4, IPv6: n.rec.EnableIPv6})
+		}
+	}
+	hooks, err := foreign.Closed(m.tag, outside)
 	if err != nil {
 		return nil, err
 	}
@@ -241,22 +250,23 @@ func (m *Manager) Warnings() ([]string, error) {
 	return out, nil
 }
 
-// bridges names the interfaces of bridge networks, the default's first.
-func (m *Manager) bridges(of func(*network) bool) []string {
+// bridges are the bridge networks, the default's first.
+func (m *Manager) bridges() []*network {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var first, rest []string
+	var out []*network
 	for _, n := range m.networks {
-		switch {
-		case n.rec.Driver != driverBridge || !of(n):
-		case n.isDefault():
-			first = append(first, n.bridge())
-		default:
-			rest = append(rest, n.bridge())
+		if n.rec.Driver == driverBridge {
+			out = append(out, n)
 		}
 	}
-	slices.Sort(rest)
-	return append(first, rest...)
+	slices.SortFunc(out, func(a, b *network) int {
+		if a.isDefault() != b.isDefault() {
+			return map[bool]int{true: -1, false: 1}[a.isDefault()]
+		}
+		return strings.Compare(a.bridge(), b.bridge())
+	})
+	return out
 }
 
 // find looks a network up by name, full ID or unambiguous prefix. The caller holds mu.

@@ -26,6 +26,8 @@ const (
 	poolSize = 6
 	// poolRest is how long the pool waits after it gave something: a container is starting, and goes first.
 	poolRest = 30 * time.Millisecond
+	// preparedName is what the inner interface is called.
+	preparedName = "eth0"
 	// poolPrefix begins the names of prepared namespaces.
 	poolPrefix = "pool-"
 )
@@ -125,7 +127,7 @@ func (p *pool) add() error {
 			return err
 		}
 		if err = pr.ns.LoopbackUp(); err == nil {
-			pr.pair, err = pr.ns.Make(pr.hostName, "eth0", 0)
+			pr.pair, err = pr.ns.Make(pr.hostName, preparedName, 0)
 		}
 		if err != nil {
 			pr.ns.Close()

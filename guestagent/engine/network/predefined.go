@@ -142,7 +142,7 @@ func (m *Manager) subnetsInUse(except string) (out []netip.Prefix) {
 	defer m.mu.Unlock()
 	for _, n := range m.networks {
 		for _, c := range n.rec.IPAM.Config {
-			if n.rec.ID != except {
+			if n.rec.ID != except && !n.rec.ConfigOnly {
 				out = append(out, c.Subnet)
 			}
 		}

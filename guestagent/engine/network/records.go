@@ -120,6 +120,9 @@ func (n *network) subnet(v6 bool) *ipam.Subnet {
 // buildSubnets makes the address books from the record.
 func (n *network) buildSubnets() error {
 	n.subnets = nil
+	if n.rec.ConfigOnly {
+		return nil
+	}
 	for _, c := range n.rec.IPAM.Config {
 		s, err := ipam.NewSubnet(c.Subnet, c.IPRange)
 		if err != nil {

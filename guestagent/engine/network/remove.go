@@ -26,6 +26,9 @@ func (m *Manager) NetworkRemove(ctx context.Context, ref string) error {
 	if err == nil {
 		err = n.removable()
 	}
+	if err == nil && n.rec.ConfigOnly && m.configUser(n.rec.Name) != "" {
+		err = errdefs.Forbidden("configuration network %q is in use", n.rec.Name)
+	}
 	if err != nil {
 		m.mu.Unlock()
 		return err
@@ -44,6 +47,9 @@ func (m *Manager) NetworkRemove(ctx context.Context, ref string) error {
 
 // lower undoes raise.
 func (m *Manager) lower(ctx context.Context, n *network) error {
+	if n.rec.ConfigOnly {
+		return nil
+	}
 	err := m.withRules(func() error { return m.rules.RemoveBridge(n.nftBridge()) })
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil // the rules were made anew without it
@@ -53,7 +59,7 @@ func (m *Manager) lower(ctx context.Context, n *network) error {
 
 // predefined says whether the network is one of those that every engine has.
 func (n *network) predefined() bool {
-	return n.rec.Driver != driverBridge || n.isDefault()
+	return !n.rec.ConfigOnly && (n.rec.Driver != driverBridge || n.isDefault())
 }
 
 // removable says why a network has to stay, or nil. The caller holds mu.
@@ -80,7 +86,7 @@ func (m *Manager) NetworkPrune(ctx context.Context, filters map[string]map[strin
 	m.mu.Lock()
 	var ids []string
 	for id, n := range m.networks {
-		if n.removable() == nil && match(n) {
+		if !n.rec.ConfigOnly && n.removable() == nil && match(n) {
 			ids = append(ids, id)
 		}
 	}

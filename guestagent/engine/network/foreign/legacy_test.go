@@ -48,7 +48,7 @@ func legacyTable(t *testing.T, program string) {
 				run(t, program+" -A FORWARD "+strings.ReplaceAll(r, "ADDR", addr))
 			}
 		}
-		hooks, err := Closed("berth", []string{"berth0"})
+		hooks, err := Closed("berth", []Bridge{{"berth0", true, true}})
 		if err != nil || (len(hooks) == 1) != c.closed {
 			t.Errorf("%s, %s: %v, %v", program, name, hooks, err)
 		}

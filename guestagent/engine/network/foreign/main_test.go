@@ -45,7 +45,7 @@ func run(t *testing.T, command string) {
 // closed lists what stops a bridge berth0, and one called br-1.
 func closed(t *testing.T) []Hook {
 	t.Helper()
-	hooks, err := Closed("berth", []string{"berth0", "br-1"})
+	hooks, err := Closed("berth", []Bridge{{"berth0", true, true}, {"br-1", true, true}})
 	if err != nil {
 		t.Fatal(err)
 	}

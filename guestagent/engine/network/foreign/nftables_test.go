@@ -26,7 +26,7 @@ func TestClosedHooksAndTheirRemedies(t *testing.T) {
 		t.Errorf("after what was said to help: %v", hooks)
 	}
 	nftScript(t, "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }\n chain DOCKER-USER { }\n }")
-	hooks, err := Closed("berth", []string{"berth0"})
+	hooks, err := Closed("berth", []Bridge{{"berth0", true, true}})
 	if err != nil || len(hooks) != 1 || hooks[0].Remedy != "iptables -I DOCKER-USER -i berth0 -j ACCEPT && iptables -I DOCKER-USER -o berth0 -j ACCEPT" {
 		t.Errorf("docker's remedy: %v, %v", hooks, err)
 	}
@@ -63,7 +63,7 @@ func TestRulesDecideBeforePolicies(t *testing.T) {
 			chain back { return; drop; }
 			chain known { iifname berth0 accept; oifname berth0 accept; drop; }
 			chain filter_FORWARD { type filter hook forward priority 10; policy `+c.policy+"; "+c.rules+"\n}\n}\n")
-		hooks, err := Closed("berth", []string{"berth0"})
+		hooks, err := Closed("berth", []Bridge{{"berth0", true, true}})
 		if err != nil || (len(hooks) == 1) != c.closed {
 			t.Errorf("%s: %v, %v", name, hooks, err)
 		}

@@ -24,6 +24,13 @@ type Port struct {
 	MTU       int // 0: the kernel's default
 	Addresses []netip.Prefix
 	Isolated  bool // no traffic to other isolated ports of the bridge
+	Sysctls   []Sysctl
+}
+
+// Sysctl is a setting of one interface, a file below /proc/sys/net/GROUP/NAME.
+type Sysctl struct {
+	Group      string // "ipv4/conf"
+	Key, Value string
 }
 
 // Namespace is an open network namespace to plug ports into. Not safe for concurrent use.
@@ -109,7 +116,7 @@ func (n *Namespace) Make(hostName, name string, mtu int) (*Pair, error) {
 }
 
 // Activate puts a pair on its bridge, gives the inner end its addresses and starts it. It may be called on any thread;
-// with IPv6 addresses on one that is inside the namespace.
+// with IPv6 addresses or settings on one that is inside the namespace.
 func (n *Namespace) Activate(pair *Pair, p Port) error {
 	if err := n.attach(pair, p); err != nil {
 		return err
@@ -125,6 +132,11 @@ func (n *Namespace) Activate(pair *Pair, p Port) error {
 		}
 		if err := n.handle.AddrAdd(pair.inside, address(a)); err != nil {
 			return fmt.Errorf("address %s of %s: %w", a, p.Name, err)
+		}
+	}
+	for _, s := range p.Sysctls {
+		if err := os.WriteFile("/proc/sys/net/"+s.Group+"/"+p.Name+"/"+s.Key, []byte(s.Value), 0); err != nil {
+			return fmt.Errorf("setting %s of %s: %w", s.Key, p.Name, err)
 		}
 	}
 	if err := n.handle.LinkSetUp(pair.inside); err != nil {
