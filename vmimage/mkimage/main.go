@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -28,7 +29,7 @@ func main() {
 
 // options are the command line's.
 type options struct {
-	arch, out, cache, ldflags, version string
+	arch, out, cache, ldflags, version, prebuilt string
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
@@ -38,6 +39,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	f.StringVar(&o.out, "o", "", "directory for the image (required)")
 	f.StringVar(&o.cache, "cache", ".cache/vmimage", "directory for inputs and what is compiled of them")
 	f.StringVar(&o.ldflags, "ldflags", "-s -w", "for berth's programs")
+	f.StringVar(&o.prebuilt, "programs", "", "directory of programs that are built already, for trying things out (default: build them)")
 	f.StringVar(&o.version, "version", "0.1.0-dev", "of the image")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -133,7 +135,7 @@ func (o options) initramfs(ctx context.Context, pkg *kernel.Package, files, sums
 	if err != nil {
 		return nil, err
 	}
-	agent, err := os.ReadFile(filepath.Join(work, "berth-guestagent"))
+	agent, err := os.ReadFile(filepath.Join(cmp.Or(o.prebuilt, work), "berth-guestagent"))
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -15,9 +16,11 @@ import (
 func (o options) programs(ctx context.Context, dir string) ([]rootfs.File, error) {
 	var out []rootfs.File
 	for _, name := range []string{"berth-guestagent", "berth-engine", "berth-netd", "berth-init", "berth-supervisor"} {
-		file := filepath.Join(dir, name)
-		if err := o.build(ctx, name, file); err != nil {
-			return nil, fmt.Errorf("building %s: %w", name, err)
+		file := filepath.Join(cmp.Or(o.prebuilt, dir), name)
+		if o.prebuilt == "" {
+			if err := o.build(ctx, name, file); err != nil {
+				return nil, fmt.Errorf("building %s: %w", name, err)
+			}
 		}
 		if name == "berth-guestagent" {
 			continue // it is the initramfs's own
