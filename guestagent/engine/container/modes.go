@@ -53,6 +53,22 @@ func (s *Service) checkModes(c *container.Config, h *container.HostConfig, n *ne
 	return checkPorts(h)
 }
 
+// pinShared names containers whose namespaces are shared by their IDs, so that a new name does not part them. One that is
+// not there yet is looked for at the start.
+func (s *Service) pinShared(h *container.HostConfig) {
+	id := func(mode string) string {
+		if ref := refOf(mode); ref != "" {
+			if e, err := s.find(ref); err == nil {
+				return "container:" + e.snapshot().ID
+			}
+		}
+		return mode
+	}
+	h.NetworkMode = container.NetworkMode(id(string(h.NetworkMode)))
+	h.PidMode = container.PidMode(id(string(h.PidMode)))
+	h.IpcMode = container.IpcMode(id(string(h.IpcMode)))
+}
+
 // checkSharedNetwork refuses what would need a network of one's own.
 func checkSharedNetwork(c *container.Config, h *container.HostConfig) error {
 	shared, host := h.NetworkMode.IsContainer(), h.NetworkMode.IsHost()

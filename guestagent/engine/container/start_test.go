@@ -186,6 +186,9 @@ func TestSharingNamespaces(t *testing.T) {
 	id := w.create("web", func(r *container.CreateRequest) {
 		r.HostConfig.NetworkMode, r.HostConfig.PidMode = "container:other", "container:other"
 	})
+	if h := w.record(id).Host; string(h.NetworkMode) != "container:"+other || string(h.PidMode) != "container:"+other {
+		t.Errorf("what is shared is kept as %q, %q, not by its ID", h.NetworkMode, h.PidMode)
+	}
 	err := w.ContainerStart(ctx, id)
 	wantKind(t, err, errdefs.KindConflict, "cannot join network of a non running container: "+other)
 	if err := w.ContainerStart(ctx, other); err != nil {
