@@ -92,3 +92,33 @@ func MachineAt(socket string, getenv func(string) string) (Machine, bool) {
 	m := MachineNamed(filepath.Base(filepath.Dir(socket)), getenv)
 	return m, m.DockerSocket() == filepath.Clean(socket)
 }
+
+// ValidMachine says whether a machine may have the name: it is one of a directory, in which sockets lie.
+func ValidMachine(name string) bool {
+	if name == "" || len(name) > 32 || name[0] == '.' || name[0] == '-' {
+		return false
+	}
+	for _, c := range name {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '.', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// Machines are those that have a directory, by name.
+func Machines(getenv func(string) string) []Machine {
+	dirs, err := os.ReadDir(MachinesDir(getenv))
+	if err != nil {
+		return nil
+	}
+	var all []Machine
+	for _, d := range dirs {
+		if d.IsDir() && ValidMachine(d.Name()) {
+			all = append(all, MachineNamed(d.Name(), getenv))
+		}
+	}
+	return all
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/berthhq/berth/cmd/berth/cli/container"
 	"github.com/berthhq/berth/cmd/berth/cli/contexts"
 	"github.com/berthhq/berth/cmd/berth/cli/image"
+	"github.com/berthhq/berth/cmd/berth/cli/machine"
 	"github.com/berthhq/berth/cmd/berth/cli/moving"
 	"github.com/berthhq/berth/cmd/berth/cli/network"
 	"github.com/berthhq/berth/cmd/berth/cli/session"
@@ -77,7 +78,7 @@ func newRoot(s *session.Session) *cobra.Command {
 	images.AddCommand(companion.Build(s))
 	engine := system.Group(s)
 	engine.AddCommand(moving.Import(s))
-	root.AddCommand(container.Group(s), images, network.Group(s), volume.Group(s), contexts.Group(s), engine)
+	root.AddCommand(container.Group(s), images, network.Group(s), volume.Group(s), contexts.Group(s), engine, machine.Group(s))
 	nameArgs(root)
 	return root
 }
