@@ -31,8 +31,11 @@ type Addr struct {
 	Port uint32
 }
 
-// HostCID is the host's address in every hypervisor.
-const HostCID = 2
+// Addresses of both ends. Every machine of berth has a device of its own, so all guests may have the same address.
+const (
+	HostCID  = 2
+	GuestCID = 3
+)
 
 // Network is "vsock".
 func (Addr) Network() string { return "vsock" }

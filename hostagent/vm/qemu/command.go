@@ -19,9 +19,6 @@ const (
 	fdDisks  // the first of them
 )
 
-// guestCID is the guest's address. The device is the machine's own, so all may have the same.
-const guestCID = 3
-
 // host is what a command line depends on besides the configuration.
 type host struct {
 	arch   string // GOARCH

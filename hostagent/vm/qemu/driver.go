@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/berthhq/berth/hostagent/transport"
 	"github.com/berthhq/berth/hostagent/vhostvsock"
 	"github.com/berthhq/berth/hostagent/vm"
 	"github.com/berthhq/berth/internal/paths"
@@ -55,7 +56,7 @@ func (d *Driver) Start(ctx context.Context, c vm.Config, files vm.Files) (_ vm.M
 	if m.lock, err = lock(c); err != nil {
 		return nil, err
 	}
-	m.device = vhostvsock.New(guestCID, d.Log)
+	m.device = vhostvsock.New(transport.GuestCID, d.Log)
 	if err := m.start(ctx, files); err != nil {
 		m.lock.Close()
 		return nil, fmt.Errorf("starting virtual machine %s: %w", c.Name, err)

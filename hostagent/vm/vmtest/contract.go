@@ -48,6 +48,7 @@ func Run(t *testing.T, s Subject) {
 		t.Run("Streams", func(t *testing.T) { s.streams(t, m) })
 		t.Run("Pause", func(t *testing.T) { s.pause(t, m) })
 		t.Run("Attach", func(t *testing.T) { m = s.attach(t, m, c) })
+		t.Cleanup(func() { m.Close() })
 		t.Run("Kill", func(t *testing.T) { s.kill(t, m) })
 	})
 	t.Run("PowerOff", func(t *testing.T) { s.ends(t, guest.Off, vm.PoweredOff) })
@@ -355,7 +356,6 @@ func (s Subject) attach(t *testing.T, m vm.Machine, c vm.Config) vm.Machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { again.Kill(context.Background()); again.Close() })
 	if after := s.boot(t, again); after != before {
 		t.Errorf("another machine: %q, %q", before, after)
 	}
