@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -99,6 +101,13 @@ func (w *World) Start() {
 	}
 }
 
+// EnvStorageDriver is what engines of tests keep layers as, where a test does not choose it; "" is the default.
+const EnvStorageDriver = "BERTH_TEST_STORAGE_DRIVER"
+
+const argDriver = "--storage-driver="
+
+func isDriver(arg string) bool { return strings.HasPrefix(arg, argDriver) }
+
 // Engine is the command that runs an engine on a state directory.
 func Engine(root string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(Bin(), "berth-engine"))
@@ -110,6 +119,9 @@ func Engine(root string) *exec.Cmd {
 func (w *World) Spawn() error {
 	w.engine.cmd = Engine(w.Layout.Root)
 	w.engine.cmd.Args = append(w.engine.cmd.Args, w.Args...)
+	if driver := os.Getenv(EnvStorageDriver); driver != "" && !slices.ContainsFunc(w.Args, isDriver) {
+		w.engine.cmd.Args = append(w.engine.cmd.Args, argDriver+driver)
+	}
 	w.engine.cmd.Stdout, w.engine.cmd.Stderr = w.Log, w.Log
 	if err := w.engine.cmd.Start(); err != nil {
 		return err

@@ -19,24 +19,40 @@ import (
 // tempMount begins the name of the directories where BuildKit mounts what it copies files from and to.
 const tempMount = "buildkit-mount"
 
-// layers is where the image store keeps unpacked layers.
-const layers = "/overlayfs/snapshots/"
+// layerDirs are where the image store keeps unpacked layers, of either storage driver.
+var layerDirs = []string{"/overlayfs/snapshots/", "/erofs/snapshots/"}
 
 // shows tells whether a mount shows layers of the image store: an overlay of them, or one of them bound.
 func shows(m *mountinfo.Info, images string) bool {
-	if strings.Contains(m.VFSOptions, images+"/") {
+	if strings.Contains(m.VFSOptions, images+"/") || m.FSType == "erofs" && strings.HasPrefix(imageFile(m.Source), images+"/") {
 		return true
 	}
-	at := strings.Index(m.Root, layers)
-	if at < 0 {
-		return false
+	for _, dir := range layerDirs {
+		at := strings.Index(m.Root, dir)
+		if at < 0 {
+			continue
+		}
+		there, err := os.Stat(m.Mountpoint)
+		if err != nil {
+			return false
+		}
+		here, err := os.Stat(filepath.Join(images, m.Root[at:]))
+		return err == nil && os.SameFile(there, here)
 	}
-	there, err := os.Stat(m.Mountpoint)
+	return false
+}
+
+// imageFile is the file that an EROFS mount is of, through a loop device or not.
+func imageFile(source string) string {
+	name, ok := strings.CutPrefix(source, "/dev/")
+	if !ok {
+		return source
+	}
+	b, err := os.ReadFile(filepath.Join("/sys/block", name, "loop/backing_file"))
 	if err != nil {
-		return false
+		return ""
 	}
-	here, err := os.Stat(filepath.Join(images, m.Root[at:]))
-	return err == nil && os.SameFile(there, here)
+	return strings.TrimSpace(string(b))
 }
 
 // clearLeft takes away what an engine that was killed in the middle of a build has left; where none ever built it looks
