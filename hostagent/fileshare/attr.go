@@ -23,6 +23,10 @@ func (s *Server) ref(n *node) (tree.Ref, tree.Stat, error) {
 		ref.Close()
 	}
 	n.mu.Lock()
+	if n.pin != nil {
+		defer n.mu.Unlock()
+		return s.pinned(n)
+	}
 	handles := append([]*handle(nil), n.handles...)
 	n.mu.Unlock()
 	for _, h := range handles {
@@ -38,11 +42,61 @@ func (s *Server) ref(n *node) (tree.Ref, tree.Stat, error) {
 	return tree.Ref{}, tree.Stat{}, fusewire.ESTALE
 }
 
+// hold keeps a file reachable whose name the guest is about to remove: it may have it open, or as a directory to be in.
+func (s *Server) hold(parent *node, dir tree.Ref, name string) {
+	n := s.nodes.child(parent, name)
+	if n == nil || s.pins.Load() >= maxPins {
+		return
+	}
+	ref, err := dir.Name(name)
+	if err != nil {
+		return
+	}
+	st, err := ref.Stat()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err != nil || st.ID != n.key || n.pin != nil {
+		ref.Close()
+		return
+	}
+	n.pin = &ref
+	s.pins.Add(1)
+}
+
+func (s *Server) pinned(n *node) (tree.Ref, tree.Stat, error) {
+	ref, err := n.pin.Again()
+	if err != nil {
+		return ref, tree.Stat{}, err
+	}
+	st, err := ref.Stat()
+	if err != nil {
+		ref.Close()
+	}
+	return ref, st, err
+}
+
+// unpin lets go of what hold keeps; n.mu is held.
+func (s *Server) unpin(n *node) {
+	if n.pin != nil {
+		n.pin.Close()
+		n.pin = nil
+		s.pins.Add(-1)
+	}
+}
+
 // dir pins a directory in which a name is looked at or changed.
 func (s *Server) dir(n *node) (tree.Ref, error) {
 	s.rename.RLock()
-	defer s.rename.RUnlock()
-	return s.dirLocked(n)
+	ref, err := s.dirLocked(n)
+	s.rename.RUnlock()
+	if errors.Is(err, fusewire.ESTALE) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.pin != nil {
+			return n.pin.Again()
+		}
+	}
+	return ref, err
 }
 
 func (s *Server) dirLocked(n *node) (tree.Ref, error) {

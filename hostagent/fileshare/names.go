@@ -27,6 +27,7 @@ func (s *Server) entry(parent *node, dir tree.Ref, name string) (fusewire.Entry,
 	if err != nil {
 		return fusewire.Entry{}, nil, err
 	}
+	s.letGo(n) // if it was held: it has a name again
 	if n.dir || st.Attr.Nlink > 1 {
 		st, err = s.guarded(n, dir, name, st)
 		if err != nil {
@@ -218,11 +219,23 @@ func (s *Server) remove(n *node, r *request, how func(tree.Ref, string) error) e
 		return err
 	}
 	defer dir.Close()
+	s.hold(n, dir, name)
+	child := s.nodes.child(n, name)
 	if err := how(dir, name); err != nil {
+		s.letGo(child)
 		return err
 	}
 	s.nodes.removed(n, name)
 	return nil
+}
+
+// letGo ends a hold on what kept its name after all.
+func (s *Server) letGo(n *node) {
+	if n != nil {
+		n.mu.Lock()
+		s.unpin(n)
+		n.mu.Unlock()
+	}
 }
 
 func (s *Server) link(n *node, r *request) error {
@@ -286,10 +299,16 @@ func (s *Server) move(n *node, toID uint64, flags uint32, r *request) error {
 		return err
 	}
 	defer dir.Close()
+	const exchange = 2
+	var replaced *node
+	if flags&exchange == 0 {
+		replaced = s.nodes.child(to, toName)
+		s.hold(to, dir, toName)
+	}
 	if err := from.Rename(name, dir, toName, flags); err != nil {
+		s.letGo(replaced)
 		return err
 	}
-	const exchange = 2
 	s.nodes.moved(n, name, to, toName, flags&exchange != 0)
 	return nil
 }

@@ -26,6 +26,7 @@ type node struct {
 	cached      version // the state that the kernel's cached data is of
 	handles     []*handle
 	locks       map[uint64]*tree.File // an open file for each owner of POSIX locks
+	pin         *tree.Ref             // of a file whose name the guest removed
 	watched     bool
 	unwatchable bool   // watching it failed: what is told of it is for 100 ms
 	gid         uint32 // as last shown

@@ -26,6 +26,7 @@ const (
 	defaultHandles = 32 << 10
 	requestsAtOnce = 64
 	lockWaiters    = 512
+	maxPins        = 4096
 )
 
 // Options say what a server serves.
@@ -55,6 +56,7 @@ type Server struct {
 	expireOnly atomic.Bool
 	flights    flights
 	lockFiles  atomic.Int64
+	pins       atomic.Int64
 	notices    notices
 	loose      loose
 
@@ -116,6 +118,7 @@ func (s *Server) start() error {
 func (s *Server) left(n *node) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	s.unpin(n)
 	if n.watched {
 		s.watch.Remove(n.id)
 	}
@@ -137,6 +140,9 @@ func (s *Server) Close() error {
 		_ = s.watch.Close()
 	}
 	s.handles.closeAll()
+	for _, n := range s.nodes.all() {
+		s.left(n)
+	}
 	return errors.Join(s.owners.Close(), s.tree.Close())
 }
 

@@ -16,6 +16,12 @@ type Ref struct{ fd int }
 // Close lets go of it.
 func (r Ref) Close() { _ = unix.Close(r.fd) }
 
+// Again pins the same file once more.
+func (r Ref) Again() (Ref, error) {
+	fd, err := unix.FcntlInt(uintptr(r.fd), unix.F_DUPFD_CLOEXEC, 3)
+	return Ref{fd: fd}, plain(err)
+}
+
 // Proc names the file by its descriptor, for calls that take only a path.
 func (r Ref) Proc() string { return "/proc/self/fd/" + strconv.Itoa(r.fd) }
 

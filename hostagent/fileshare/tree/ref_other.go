@@ -24,6 +24,9 @@ func (r Ref) below(name string) string { return path.Join(r.path, name) }
 // Close lets go of it.
 func (r Ref) Close() {}
 
+// Again pins the same path once more.
+func (r Ref) Again() (Ref, error) { return r, nil }
+
 // Proc names nothing here.
 func (r Ref) Proc() string { return "" }
 
