@@ -46,11 +46,10 @@ func (c *console) copy(from io.ReadCloser) {
 		n, err := from.Read(buf)
 		if n > 0 {
 			_, _ = c.last.Write(buf[:n])
-			if c.size += int64(n); c.size > consoleSize {
-				if c.turn() != nil {
-					c.file, _ = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-				}
+			if c.size+int64(n) > consoleSize && c.turn() != nil {
+				c.file, _ = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 			}
+			c.size += int64(n)
 			_, _ = c.file.Write(buf[:n])
 		}
 		if err != nil {
