@@ -3,8 +3,6 @@ package stage
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"unsafe"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -58,7 +56,7 @@ func (a *assembly) become() error {
 // adjust sets limits, the OOM score, the session and the keyring.
 func (a *assembly) adjust(p *specs.Process) error {
 	if p.OOMScoreAdj != nil {
-		if err := a.writeProc(strconv.Itoa(os.Getpid())+"/oom_score_adj", strconv.Itoa(*p.OOMScoreAdj)); err != nil {
+		if err := a.setOOMScore(*p.OOMScoreAdj); err != nil {
 			return step("setting the OOM score", err)
 		}
 	}
