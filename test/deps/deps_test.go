@@ -61,6 +61,14 @@ func rules() []rule {
 			"net/http":                         "small and resident",
 			"go.etcd.io/bbolt":                 "it keeps no database",
 		})},
+		{program: "berth-hostagent", cgo: "0", banned: with(map[string]string{
+			module + "guestagent":                 "the two agents meet in internal/agentapi",
+			module + "cmd/berth":                  "programs are made of packages, not the reverse",
+			module + "hostagent/vm/vmtest":        "a machine without a hypervisor is for tests",
+			"github.com/containerd/containerd/v2": "containers are the guest's: this program is small and resident, and a keeper of its kind stays for weeks",
+			"go.etcd.io/bbolt":                    "it keeps no database",
+			"testing":                             "a machine without a hypervisor is for tests",
+		})},
 		{program: "berth-init", cgo: "0", banned: with(map[string]string{
 			"github.com/containerd/containerd": "it runs once for every container",
 			"net/http":                         "it runs once for every container",
