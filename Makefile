@@ -82,11 +82,19 @@ cross: ## vet and build for every platform without cgo, and for Linux with it
 			$(GO) build -tags '$(CGOTAGS)' -o /dev/null ./...; \
 	else echo "linux/arm64 with cgo is left out: no aarch64-linux-gnu-gcc, or no libseccomp for it"; fi
 
+EROFS_STORIES := TestPull|TestInterruptedPull|TestTagsAndRemoval|TestArchives|TestImageMount|TestBuildAsOldClientsDo|TestBuildAndTheEngineIsKilled|TestLifecycle|TestUsersAreMapped
+
+.PHONY: erofs
+erofs: build ## tests of images, and stories that use them, with layers as EROFS images (skipped where the kernel has none)
+	BERTH_TEST_STORAGE_DRIVER=erofs $(GO) test -tags '$(CGOTAGS)' -timeout 15m ./guestagent/engine/image
+	BERTH_TEST_STORAGE_DRIVER=erofs $(GO) test -tags '$(CGOTAGS)' -timeout 15m -run '$(EROFS_STORIES)' ./test/stories
+
 .PHONY: ci
-ci: ## what .ci/run calls: cross, lint, race
+ci: ## what .ci/run calls: cross, lint, race, erofs
 	$(MAKE) cross
 	$(MAKE) lint
 	$(MAKE) race
+	$(MAKE) erofs
 
 PEERS ?= .cache/peers
 BENCH ?=

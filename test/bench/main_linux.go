@@ -83,7 +83,7 @@ func inside(args []string) int {
 	trees := f.String("peers", ".cache/peers", "directory of the trees that scripts/peers.sh makes")
 	run := f.String("run", "", "measure only what matches this regular expression")
 	n := f.Int("n", 20, "repetitions of each measure")
-	only := f.String("only", "", "peers to measure, separated by commas (berth docker docker-28 podman crun runc kernel)")
+	only := f.String("only", "", "peers to measure, separated by commas (berth docker docker-28 podman crun runc kernel; berth-erofs, which is left out unless named)")
 	clients := f.Bool("clients", false, "measure what docker's own clients see, on berth's socket and on dockerd's")
 	out := f.String("json", "", "write the figures to this file too")
 	dir := f.String("dir", "/var/tmp", "where state goes; not on an overlay or a tmpfs")
@@ -133,6 +133,9 @@ func inside(args []string) int {
 	return 0
 }
 
+// berthErofs is berth with another storage driver, counted apart.
+const berthErofs = "berth-erofs"
+
 // start makes images and peers. A peer that cannot be had is named and left out; berth must be there.
 func (b *bench) start(bin, trees string, only []string) (err error) {
 	if bin, err = filepath.Abs(bin); err != nil {
@@ -162,7 +165,8 @@ func (b *bench) start(bin, trees string, only []string) (err error) {
 		name string
 		make func() (*peer, error)
 	}{
-		{"berth", func() (*peer, error) { return startBerth(bin, b.dir) }},
+		{"berth", func() (*peer, error) { return startBerth("berth", bin, b.dir) }},
+		{berthErofs, func() (*peer, error) { return startBerth(berthErofs, bin, b.dir, "--storage-driver=erofs") }},
 		{"docker", func() (*peer, error) { return startDocker("docker", stable, b.dir) }},
 		{"docker-28", func() (*peer, error) { return startDocker("docker-28", sid, b.dir) }},
 		{"podman", func() (*peer, error) { return startPodman(stable, b.dir) }},
@@ -170,7 +174,7 @@ func (b *bench) start(bin, trees string, only []string) (err error) {
 		{"runc", func() (*peer, error) { return startBare("runc", stable, b.dir, bundle) }},
 		{"kernel", func() (*peer, error) { return startFloor(b.dir, rootfs) }},
 	} {
-		if len(only) > 0 && !slices.Contains(only, p.name) {
+		if (len(only) > 0 || p.name == berthErofs) && !slices.Contains(only, p.name) {
 			continue
 		}
 		made, err := p.make()

@@ -26,7 +26,7 @@ func measures() []measure {
 	return []measure{
 		{name: "run --rm true, bridge", unit: "ms", can: hasCLI, once: runIn("bridge"), goal: "<= 0.15 x docker", reached: against(0.15)},
 		// The bare runtimes have no bridge to offer: berth with one against them without.
-		{name: "run --rm true, bridge against bare", unit: "ms", can: func(p *peer) bool { return p.name == "berth" || p.bare != nil }, once: runIn("bridge"), goal: "<= 1 x crun", reached: notAbove("crun")},
+		{name: "run --rm true, bridge against bare", unit: "ms", can: func(p *peer) bool { return p.name == "berth" || p.name == berthErofs || p.bare != nil }, once: runIn("bridge"), goal: "<= 1 x crun", reached: notAbove("crun")},
 		{name: "run --rm true, none", unit: "ms", can: func(p *peer) bool { return p.networks["none"] != "" }, once: runIn("none")},
 		{name: "run --rm true, host", unit: "ms", can: hasCLI, once: runIn("host")},
 		{name: "run -d", unit: "ms", can: hasCLI, once: runDetached},
@@ -153,7 +153,7 @@ func pull(b *bench, p *peer) (float64, error) {
 	if err == nil {
 		_, err = p.do("rmi", "-f", b.big)
 	}
-	if err == nil && p.name == "berth" {
+	if err == nil && (p.name == "berth" || p.name == berthErofs) {
 		_, err = p.do("image", "prune", "-f")
 	}
 	if err != nil {

@@ -68,16 +68,16 @@ func plainNetworks() map[string]string {
 	return map[string]string{"bridge": "bridge", "none": "none", "host": "host"}
 }
 
-// startBerth starts the engine that was built.
-func startBerth(bin, dir string) (*peer, error) {
-	root := filepath.Join(dir, "berth")
+// startBerth starts the engine that was built, with further arguments, as a peer of that name.
+func startBerth(name, bin, dir string, args ...string) (*peer, error) {
+	root := filepath.Join(dir, name)
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, err
 	}
 	env := []string{"BERTH_ROOT=" + root, "BERTH_HOST=", "DOCKER_HOST=", "DOCKER_CONTEXT="}
-	cmd := exec.Command(filepath.Join(bin, "berth-engine"))
+	cmd := exec.Command(filepath.Join(bin, "berth-engine"), args...)
 	cmd.Env = append(os.Environ(), env...)
-	log, err := os.Create(filepath.Join(dir, "berth.log"))
+	log, err := os.Create(filepath.Join(dir, name+".log"))
 	if err != nil {
 		return nil, err
 	}
@@ -85,9 +85,9 @@ func startBerth(bin, dir string) (*peer, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &peer{name: "berth", cli: []string{filepath.Join(bin, "berth")}, networks: plainNetworks(), server: []string{"berth-engine", "berth-supervisor", "berth-netd", "berth-stage"}}
+	p := &peer{name: name, cli: []string{filepath.Join(bin, "berth")}, networks: plainNetworks(), server: []string{"berth-engine", "berth-supervisor", "berth-netd", "berth-stage"}}
 	p.stop = func() { cmd.Process.Kill(); cmd.Wait() }
-	if err := answers(berthSocket(dir), log.Name()); err != nil {
+	if err := answers(filepath.Join(root, "run", "engine.sock"), log.Name()); err != nil {
 		return nil, err
 	}
 	p.agent, err = newAgent("", nil, env...)

@@ -15,7 +15,7 @@ func (b *bench) print(m measure) {
 	fmt.Printf("\n%s (%s)\n", m.name, m.unit)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "peer\tmin\tmedian\tmax\tn\tx berth\t")
-	for _, name := range []string{"berth", "berth direct", "docker", "docker-28", "podman", "crun", "runc", "kernel"} {
+	for _, name := range []string{"berth", "berth direct", berthErofs, "docker", "docker-28", "podman", "crun", "runc", "kernel"} {
 		s, ok := of[name]
 		if !ok {
 			continue

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/berthhq/berth/internal/paths"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -75,6 +76,9 @@ func openAt(t testing.TB, dir string, change ...func(*Config)) *Service {
 		c(&cfg)
 	}
 	s, err := Open(context.Background(), paths.For(dir), cfg)
+	if cfg.Driver == DriverErofs && errdefs.KindOf(err) == errdefs.KindNotImplemented {
+		t.Skip(err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
