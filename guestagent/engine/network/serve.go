@@ -12,7 +12,7 @@ import (
 
 	"github.com/berthhq/berth/guestagent/engine/network/netdproto"
 	"github.com/berthhq/berth/guestagent/engine/network/nft"
-	"github.com/berthhq/berth/guestagent/engine/network/porthold"
+	"github.com/berthhq/berth/internal/porthold"
 	"github.com/berthhq/berth/internal/errdefs"
 
 	"golang.org/x/sys/unix"
