@@ -17,6 +17,7 @@ const (
 	lockUnlock   = 2
 	lockWaitMin  = time.Millisecond
 	lockWaitMax  = 20 * time.Millisecond
+	lockGrace    = 8 * time.Millisecond
 	maxLockFiles = 4096
 )
 
@@ -134,7 +135,14 @@ func (s *Server) setlk(n *node, r *request) error {
 	if err != nil {
 		return err
 	}
-	return s.try(n, l)
+	// A close has given its lock back before it returned, but its RELEASE may come here after a later request.
+	for pause := lockWaitMin; ; pause *= 2 {
+		err := s.try(n, l)
+		if !errors.Is(err, fusewire.EAGAIN) || pause > lockGrace {
+			return err
+		}
+		time.Sleep(pause)
+	}
 }
 
 // setlkw asks again and again: a call that waits would hold a thread for each waiter, and could not be interrupted.

@@ -225,6 +225,7 @@ func scratch(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	must(t, os.Chmod(dir, 0o711))
 	t.Cleanup(func() {
 		_ = unix.Unmount(filepath.Join(dir, "mnt"), unix.MNT_DETACH)
 		_ = os.RemoveAll(dir)
