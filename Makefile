@@ -115,7 +115,7 @@ long: build ## every long form: many repetitions under the race detector, each f
 .PHONY: coverage
 coverage: ## docs/api-coverage.md anew, from what the tests ask of the API (minutes)
 	@notes=$$(mktemp -d) && trap 'rm -rf $$notes' EXIT && \
-	BERTH_COVERAGE=$$notes $(GO) test -count=1 -p 1 -timeout 30m ./guestagent/engine/api ./test/stories ./test/attack && \
+	BERTH_COVERAGE=$$notes $(GO) test -count=1 -p 1 -timeout 30m ./guestagent/engine/api ./test/stories ./test/attack ./test/fields && \
 	$(GO) run ./test/coverage $$notes
 
 FUZZTIME ?= 10s

@@ -18,6 +18,9 @@ func (w *World) Raw(method, path string, body io.Reader) (int, string) {
 	hc := &http.Client{Timeout: bound, Transport: record.Transport{RoundTripper: tr}}
 	req, err := http.NewRequest(method, "http://engine"+path, body)
 	w.Must(err)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	resp, err := hc.Do(req)
 	if err != nil {
 		w.Fatalf("%s %s: %v", method, path, err)

@@ -75,6 +75,7 @@ func Empty(t *testing.T, root string) *World {
 		t.Skip("this kernel has no EROFS")
 	}
 	watchSources()
+	record.Begin()
 	w := &World{T: t, Layout: paths.For(root), Log: &Buffer{}, engine: &process{}}
 	var err error
 	w.API, err = client.New(record.Options(w.Layout.Socket())...)

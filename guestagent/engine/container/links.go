@@ -114,13 +114,17 @@ func (s *Service) linkEnv(r, t *Record, alias string) []string {
 
 // sandboxConfig is what the network needs to know of a container that starts.
 func (s *Service) sandboxConfig(_ context.Context, r *Record, links []network.Link) network.SandboxConfig {
+	mode, endpoints := r.Host.NetworkMode, r.Networks
+	if r.Config.NetworkDisabled && !mode.IsHost() {
+		mode, endpoints = apinet.NetworkNone, nil
+	}
 	return network.SandboxConfig{
 		ContainerID:  r.ID,
 		Name:         r.Name,
 		Hostname:     r.Config.Hostname,
 		Domainname:   r.Config.Domainname,
-		Mode:         string(r.Host.NetworkMode),
-		Endpoints:    r.Networks,
+		Mode:         string(mode),
+		Endpoints:    endpoints,
 		ExposedPorts: r.Config.ExposedPorts,
 		PortBindings: r.Host.PortBindings,
 		PublishAll:   r.Host.PublishAllPorts,

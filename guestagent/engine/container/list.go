@@ -68,7 +68,7 @@ func (s *Service) summary(ctx context.Context, r *Record, nets map[string]*netwo
 		ID: r.ID, Names: s.allNames(r), Image: r.Config.Image, ImageID: r.Image.ID,
 		Command: commandLine(r), Created: r.Created.Unix(), Ports: portSummaries(ports), Labels: r.Config.Labels,
 		State: r.State.Status, Status: statusText(&r.State, time.Now()),
-		NetworkSettings: &container.NetworkSettingsSummary{Networks: nets}, Mounts: mountPoints(r),
+		NetworkSettings: &container.NetworkSettingsSummary{Networks: listed(nets)}, Mounts: mountPoints(r),
 		ImageManifestDescriptor: &r.Image.Manifest,
 	}
 	sum.HostConfig.NetworkMode = string(r.Host.NetworkMode)
@@ -104,7 +104,7 @@ func (s *Service) allNames(r *Record) []string {
 func commandLine(r *Record) string {
 	parts := []string{r.Path}
 	for _, a := range r.Args {
-		if strings.ContainsAny(a, " \t\n'\"") {
+		if strings.Contains(a, " ") {
 			a = "'" + a + "'"
 		}
 		parts = append(parts, a)
@@ -123,11 +123,28 @@ func (s *Service) networksOf(r *Record) (map[string]*network.EndpointSettings, n
 	if nets == nil {
 		nets = map[string]*network.EndpointSettings{}
 	}
+	if r.Config.NetworkDisabled {
+		return map[string]*network.EndpointSettings{}, network.PortMap{}
+	}
 	mode := r.Host.NetworkMode
 	if _, shared := netContainer(mode); !shared && mode != "" && nets[string(mode)] == nil && (len(nets) == 0 || mode != network.NetworkBridge) {
 		nets[string(mode)] = &network.EndpointSettings{}
 	}
 	return nets, network.PortMap{}
+}
+
+// listed are endpoints as a list tells of them: without names, links and options of drivers, as dockerd's.
+func listed(nets map[string]*network.EndpointSettings) map[string]*network.EndpointSettings {
+	out := map[string]*network.EndpointSettings{}
+	for name, ep := range nets {
+		e := *ep
+		e.Links, e.Aliases, e.DNSNames, e.DriverOpts = nil, nil, nil, nil
+		if c := e.IPAMConfig; c != nil {
+			e.IPAMConfig = &network.EndpointIPAMConfig{IPv4Address: c.IPv4Address, IPv6Address: c.IPv6Address}
+		}
+		out[name] = &e
+	}
+	return out
 }
 
 // portSummaries lists ports as docker ps does: one entry for each address, exposed ones without one.

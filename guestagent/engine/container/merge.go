@@ -62,11 +62,6 @@ func mergeImage(c *container.Config, img *dockerspec.DockerOCIImageConfig) {
 	if c.StopSignal == "" {
 		c.StopSignal = img.StopSignal
 	}
-	c.Shell = slices.Concat(c.Shell)
-	if len(c.Shell) == 0 {
-		c.Shell = img.Shell
-	}
-	c.OnBuild = nil
 	mergeHealth(c, img.Healthcheck)
 }
 

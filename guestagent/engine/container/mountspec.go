@@ -207,7 +207,7 @@ func (m *Mount) fromTmpfs(in *mount.Mount, bad func(string, ...any) error) error
 			m.Options = append(m.Options, fmt.Sprintf("size=%d", o.SizeBytes))
 		}
 		if o.Mode != 0 {
-			m.Options = append(m.Options, fmt.Sprintf("mode=%o", o.Mode.Perm()))
+			m.Options = append(m.Options, fmt.Sprintf("mode=%o", uint32(o.Mode)))
 		}
 		for _, opt := range o.Options {
 			m.Options = append(m.Options, strings.Join(opt, "="))

@@ -44,10 +44,7 @@ func (s *Service) ContainerStats(ctx context.Context, ref string) (container.Sta
 	out.CPUStats = cpuStats(&st)
 	out.MemoryStats = memoryStats(&st)
 	out.PidsStats = container.PidsStats{Current: st.PidsStats.Current, Limit: st.PidsStats.Limit}
-	out.BlkioStats = container.BlkioStats{
-		IoServiceBytesRecursive: blkio(st.BlkioStats.IoServiceBytesRecursive),
-		IoServicedRecursive:     blkio(st.BlkioStats.IoServicedRecursive),
-	}
+	out.BlkioStats = blkioStats(&st.BlkioStats, s.Defaults.Cgroups.Version)
 	if !r.Host.NetworkMode.IsHost() {
 		out.Networks = netStats(r.State.Pid)
 	}
@@ -77,6 +74,20 @@ func memoryStats(st *cgroups.Stats) container.MemoryStats {
 		out.Limit = total
 	}
 	return out
+}
+
+// blkioStats are those of the kernel: lists of which it has nothing are empty, and null where cgroups of version 2 do
+// not have them, as dockerd's.
+func blkioStats(b *cgroups.BlkioStats, version string) container.BlkioStats {
+	if version == "2" {
+		return container.BlkioStats{IoServiceBytesRecursive: blkio(b.IoServiceBytesRecursive)}
+	}
+	return container.BlkioStats{
+		IoServiceBytesRecursive: blkio(b.IoServiceBytesRecursive), IoServicedRecursive: blkio(b.IoServicedRecursive),
+		IoQueuedRecursive: blkio(b.IoQueuedRecursive), IoServiceTimeRecursive: blkio(b.IoServiceTimeRecursive),
+		IoWaitTimeRecursive: blkio(b.IoWaitTimeRecursive), IoMergedRecursive: blkio(b.IoMergedRecursive),
+		IoTimeRecursive: blkio(b.IoTimeRecursive), SectorsRecursive: blkio(b.SectorsRecursive),
+	}
 }
 
 func blkio(in []cgroups.BlkioStatEntry) []container.BlkioStatEntry {

@@ -32,7 +32,7 @@ func (s *Service) ContainerUpdate(ctx context.Context, ref string, cfg *containe
 	if err := conflictingCPU(&r.Host.Resources, &cfg.Resources); err != nil {
 		return none, err
 	}
-	h, asked := *r.Host, cfg.Resources
+	h, asked := *r.Host, changeable(&cfg.Resources)
 	discarded, err := runtime.MachineControllers().Discard(&asked)
 	if err != nil {
 		return none, err
@@ -88,6 +88,15 @@ func conflictingCPU(have, want *container.Resources) error {
 		}
 	}
 	return nil
+}
+
+// changeable are the limits that an update heeds, as dockerd's.
+func changeable(r *container.Resources) container.Resources {
+	return container.Resources{
+		CPUShares: r.CPUShares, NanoCPUs: r.NanoCPUs, CPUPeriod: r.CPUPeriod, CPUQuota: r.CPUQuota, CpusetCpus: r.CpusetCpus, CpusetMems: r.CpusetMems,
+		CPURealtimePeriod: r.CPURealtimePeriod, CPURealtimeRuntime: r.CPURealtimeRuntime, BlkioWeight: r.BlkioWeight,
+		Memory: r.Memory, MemoryReservation: r.MemoryReservation, MemorySwap: r.MemorySwap, PidsLimit: r.PidsLimit,
+	}
 }
 
 // overlay puts the limits that an update names over those that hold.

@@ -3,8 +3,10 @@
 package container
 
 import (
+	"maps"
 	"math"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +36,11 @@ func (s *Service) validate(c *container.Config, h *container.HostConfig, n *netw
 	if err != nil {
 		return nil, err
 	}
-	return append(warnings, discarded...), runtime.ValidateHost(h)
+	warnings = append(warnings, discarded...)
+	for _, k := range slices.Sorted(maps.Keys(h.StorageOpt)) {
+		warnings = append(warnings, "The storage driver of this engine has no option "+k+". It has no effect.")
+	}
+	return warnings, runtime.ValidateHost(h)
 }
 
 func checkConfig(c *container.Config) error {
@@ -190,9 +196,6 @@ func checkRest(h *container.HostConfig) error {
 	}
 	if h.Isolation != "" && !h.Isolation.IsDefault() {
 		return errdefs.Invalid("invalid isolation '%s' on linux", h.Isolation)
-	}
-	for k := range h.StorageOpt {
-		return errdefs.Invalid("--storage-opt %s is not supported by the storage driver of this engine", k)
 	}
 	for k := range h.Annotations {
 		if k == "" {

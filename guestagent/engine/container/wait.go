@@ -36,8 +36,13 @@ func (s *Service) ContainerWait(_ context.Context, ref string, cond container.Wa
 		if err != nil {
 			return container.WaitResponse{}, err
 		}
-		// What kept a container from starting is the answer to the start; a wait is told the exit code alone.
-		return container.WaitResponse{StatusCode: int64(st.ExitCode)}, nil
+		out := container.WaitResponse{StatusCode: int64(st.ExitCode)}
+		// What kept a container from starting is told to those who find it so, as dockerd does; one who waits for the
+		// end of a start hears it from the start.
+		if st.Error != "" && (cond == "" || cond == container.WaitConditionNotRunning) {
+			out.Error = &container.WaitExitError{Message: st.Error}
+		}
+		return out, nil
 	}, nil
 }
 

@@ -53,7 +53,7 @@ func cdiNames(r *container.DeviceRequest) (names []string, err error) {
 	gpu := r.Driver == "nvidia"
 	for _, set := range r.Capabilities {
 		for _, c := range set {
-			gpu = gpu || c == "gpu"
+			gpu = gpu || r.Driver == "" && c == "gpu"
 		}
 	}
 	if !gpu {

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/moby/moby/api/types/blkiodev"
 	"github.com/moby/moby/api/types/container"
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +19,8 @@ import (
 const cgroupRoot = "/sys/fs/cgroup"
 
 // Controllers are the controllers of cgroups that this machine has mounted and enabled, by their names in cgroup v2.
-type Controllers struct{ Memory, CPU, CPUSet, Pids, IO bool }
+// WeightDevice is whether single devices can be given weights.
+type Controllers struct{ Memory, CPU, CPUSet, Pids, IO, WeightDevice bool }
 
 // machine is looked at once: controllers do not come and go while an engine runs.
 var machine = sync.OnceValue(func() Controllers { return controllersIn(cgroupRoot) })
@@ -37,8 +39,11 @@ func controllersIn(root string) Controllers {
 		var st unix.Statfs_t
 		return unix.Statfs(filepath.Join(root, v1), &st) == nil && st.Type == unix.CGROUP_SUPER_MAGIC
 	}
+	_, err := os.Stat(filepath.Join(root, "blkio", "blkio.weight_device"))
+	_, unified := os.Stat(filepath.Join(root, "cgroup.controllers"))
 	return Controllers{
-		Memory: has("memory", "memory"), CPU: has("cpu", "cpu"), CPUSet: has("cpuset", "cpuset"), Pids: has("pids", "pids"), IO: has("io", "blkio"),
+		WeightDevice: err == nil || unified == nil && has("io", "blkio"),
+		Memory:       has("memory", "memory"), CPU: has("cpu", "cpu"), CPUSet: has("cpuset", "cpuset"), Pids: has("pids", "pids"), IO: has("io", "blkio"),
 	}
 }
 
@@ -66,7 +71,8 @@ func (c Controllers) Discard(r *container.Resources) (warnings []string, err err
 	drop(!c.CPU, r.CPUShares > 0, "CPU shares", "Shares", func() { r.CPUShares = 0 })
 	drop(!c.CPU, r.CPUPeriod != 0 || r.CPUQuota != 0, "CPU CFS scheduler", "CPU period/quota", func() { r.CPUPeriod, r.CPUQuota = 0, 0 })
 	drop(!c.CPUSet, r.CpusetCpus+r.CpusetMems != "", "cpuset", "Cpuset", func() { r.CpusetCpus, r.CpusetMems = "", "" })
-	drop(!c.IO, r.BlkioWeight > 0 || len(r.BlkioWeightDevice) > 0, "Block I/O weight", "Weight", func() { r.BlkioWeight, r.BlkioWeightDevice = 0, nil })
+	drop(!c.IO, r.BlkioWeight > 0, "Block I/O weight", "Weight", func() { r.BlkioWeight = 0 })
+	drop(!c.WeightDevice, len(r.BlkioWeightDevice) > 0, "Block I/O weight_device", "Weight-device", func() { r.BlkioWeightDevice = []*blkiodev.WeightDevice{} })
 	drop(!c.IO, len(r.BlkioDeviceReadBps)+len(r.BlkioDeviceWriteBps)+len(r.BlkioDeviceReadIOps)+len(r.BlkioDeviceWriteIOps) > 0, "Block I/O limits", "Limits", func() {
 		r.BlkioDeviceReadBps, r.BlkioDeviceWriteBps, r.BlkioDeviceReadIOps, r.BlkioDeviceWriteIOps = nil, nil, nil, nil
 	})

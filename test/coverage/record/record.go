@@ -4,6 +4,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/moby/moby/client"
 )
@@ -72,7 +74,7 @@ func Response(resp *http.Response) {
 	if dir == "" || r == nil {
 		return
 	}
-	n := Note{Test: caller(), Method: r.Method, Path: r.URL.Path, Query: keys(r.URL.Query()), Header: keys(r.Header)}
+	n := Note{Test: cmp.Or(caller(), last()), Method: r.Method, Path: r.URL.Path, Query: keys(r.URL.Query()), Header: keys(r.Header)}
 	if n.Test == "" {
 		return
 	}
@@ -131,6 +133,23 @@ func caller() string {
 			return ""
 		}
 	}
+}
+
+// begun is the test that was begun last.
+var begun atomic.Pointer[string]
+
+// Begin notes the test on the stack as the one that parts of it ask for, whose own stacks do not have it: subtests by
+// functions of other names, and goroutines.
+func Begin() {
+	name := caller()
+	begun.Store(&name)
+}
+
+func last() string {
+	if name := begun.Load(); name != nil {
+		return *name
+	}
+	return ""
 }
 
 func keys(m map[string][]string) (out []string) {
