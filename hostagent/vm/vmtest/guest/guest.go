@@ -21,11 +21,15 @@ const (
 	Source = 12 // reads a line with a number, sends so many bytes of Pattern, then closes
 	Stall  = 13 // accepts, then neither reads nor writes until the stream fails
 	Boot   = 14 // answers with a line that is another at every boot
+	Count  = 15 // reads to the end, then answers with the length: Sink without a digest, which costs more than the link
+	Zeros  = 16 // Source without a pattern
 	Closed = 99 // nothing listens
 )
 
 // Ports are those on which something listens.
-func Ports() []uint32 { return []uint32{Echo, Bye, Sink, Off, Crash, Source, Stall, Boot} }
+func Ports() []uint32 {
+	return []uint32{Echo, Bye, Sink, Off, Crash, Source, Stall, Boot, Count, Zeros}
+}
 
 // Conn is a stream with two halves.
 type Conn interface {
@@ -61,7 +65,13 @@ func Handle(port uint32, c Conn, m Machine) bool {
 	case Crash:
 		m.Crash()
 	case Source:
-		source(c)
+		source(c, &Pattern{})
+	case Zeros:
+		source(c, zeros{})
+	case Count:
+		if n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{c}, make([]byte, 64<<10)); err == nil {
+			_, _ = fmt.Fprintln(c, n)
+		}
 	case Stall:
 		select {}
 	case Boot:
@@ -72,16 +82,21 @@ func Handle(port uint32, c Conn, m Machine) bool {
 	return true
 }
 
-func source(c Conn) {
+func source(c Conn, from io.Reader) {
 	line, err := bufio.NewReader(c).ReadString('\n')
 	if err != nil {
 		return
 	}
 	var n int64
 	if _, err = fmt.Sscan(strings.TrimSpace(line), &n); err == nil {
-		_, _ = io.CopyN(struct{ io.Writer }{c}, &Pattern{}, n)
+		_, _ = io.CopyBuffer(struct{ io.Writer }{c}, io.LimitReader(from, n), make([]byte, 64<<10))
 	}
 }
+
+// zeros is an endless stream of whatever is there.
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { return len(b), nil }
 
 // Pattern is an endless stream of bytes of which each depends on its place.
 type Pattern struct{ at uint32 }
