@@ -117,7 +117,7 @@ func (a *agent) bringUp(ctx context.Context, modules *loader, kept *sync.WaitGro
 
 // startChildren starts berth's programs and keeps them running.
 func (a *agent) startChildren(ctx context.Context, kept *sync.WaitGroup) {
-	complain(delegate(cgroupRoot + "/system"))
+	complain(os.Mkdir(systemCgroups, 0o755), delegate(systemCgroups))
 	for _, p := range []struct{ name, program, socket string }{
 		{"supervisor", "berth-supervisor", a.layout.SupervisorSocket()},
 		{"engine", "berth-engine", a.layout.Socket()},

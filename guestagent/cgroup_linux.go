@@ -8,7 +8,11 @@ import (
 	"strings"
 )
 
-const cgroupRoot = "/sys/fs/cgroup"
+// The root of all cgroups, and the one of the agent's children, beside those of containers.
+const (
+	cgroupRoot    = "/sys/fs/cgroup"
+	systemCgroups = cgroupRoot + "/system"
+)
 
 // delegate lets every controller of the kernel be used below a cgroup. It gives those that could not be.
 func delegate(dir string) error {
@@ -25,11 +29,10 @@ func delegate(dir string) error {
 	return errors.Join(faults...)
 }
 
-// systemCgroup makes the cgroup of one of the agent's children, beside those of containers, and opens it.
+// systemCgroup makes the cgroup of one of the agent's children and opens it.
 func systemCgroup(name string) (*os.File, error) {
-	parent := filepath.Join(cgroupRoot, "system")
-	dir := filepath.Join(parent, name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	dir := filepath.Join(systemCgroups, name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
 	return os.Open(dir)

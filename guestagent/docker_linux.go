@@ -8,7 +8,7 @@ import (
 
 // engineWait is how long a stream of the Docker API waits for the engine's socket: the guest boots, or the engine was
 // killed and is being started again.
-const engineWait = 60 * time.Second
+const engineWait = 3 * time.Minute
 
 // serveDocker gives each stream of the host a connection to the engine's socket.
 func serveDocker(ctx context.Context, l net.Listener, socket string) {

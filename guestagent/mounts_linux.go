@@ -65,9 +65,14 @@ func mountAll(list []mount) error {
 // enterRoot makes the root: a tmpfs, since a container's root can be pivoted away from it and not from the initramfs,
 // with the image's programs below /usr.
 func enterRoot() error {
+	image, err := loop(rootImage)
+	if err != nil {
+		return err
+	}
+	defer image.Close() // the mount holds it from then on
 	if err := mountAll([]mount{
 		{"root", newRoot, "tmpfs", 0, "mode=0755"},
-		{rootImage, newRoot + "/usr", "erofs", unix.MS_RDONLY | unix.MS_NODEV, ""},
+		{image.Name(), newRoot + "/usr", "erofs", unix.MS_RDONLY | unix.MS_NODEV, ""},
 	}); err != nil {
 		return err
 	}
@@ -92,6 +97,36 @@ func enterRoot() error {
 		return err
 	}
 	return unix.Mount("", "/", "", unix.MS_SHARED|unix.MS_REC, "")
+}
+
+// loop makes a block device of a file: EROFS mounts files itself, but not those of a tmpfs, which the initramfs is. The
+// device goes when nobody has it open or mounted.
+func loop(file string) (*os.File, error) {
+	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer control.Close()
+	n, err := unix.IoctlRetInt(int(control.Fd()), unix.LOOP_CTL_GET_FREE)
+	if err != nil {
+		return nil, fmt.Errorf("a loop device: %w", err)
+	}
+	dev, err := os.OpenFile(fmt.Sprintf("/dev/loop%d", n), os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		dev.Close()
+		return nil, err
+	}
+	defer f.Close()
+	c := unix.LoopConfig{Fd: uint32(f.Fd()), Size: 4096, Info: unix.LoopInfo64{Flags: unix.LO_FLAGS_READ_ONLY | unix.LO_FLAGS_AUTOCLEAR}}
+	if err := unix.IoctlLoopConfigure(int(dev.Fd()), &c); err != nil {
+		dev.Close()
+		return nil, fmt.Errorf("loop device of %s: %w", file, err)
+	}
+	return dev, nil
 }
 
 // furnish makes what programs expect of a root.

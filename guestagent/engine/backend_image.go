@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"io"
+	"maps"
 
 	"github.com/berthhq/berth/guestagent/engine/api"
 	"github.com/berthhq/berth/guestagent/engine/container"
@@ -89,6 +90,26 @@ func (b imageBackend) ImagePrune(ctx context.Context, f api.Filters) (apiimage.P
 		}
 	}
 	return report, err
+}
+
+// ImageLoad tells of each image of the archive.
+func (b imageBackend) ImageLoad(ctx context.Context, tar io.Reader, platform *ocispec.Platform, quiet bool, w io.Writer) error {
+	return b.Service.ImageLoad(ctx, tar, platform, quiet, w, func(id string) { b.tellByID(ctx, "load", id) })
+}
+
+// ImageSave tells of each image that it finds, as docker does, before the archive is written.
+func (b imageBackend) ImageSave(ctx context.Context, refs []string, platform *ocispec.Platform, w io.Writer) error {
+	return b.Service.ImageSave(ctx, refs, platform, w, func(id string) { b.tellByID(ctx, "save", id) })
+}
+
+// tellByID publishes an event of an image that is named by its ID.
+func (b imageBackend) tellByID(ctx context.Context, action, id string) {
+	attrs := map[string]string{}
+	if img, err := b.Resolve(ctx, id, nil); err == nil {
+		maps.Copy(attrs, img.Config.Config.Labels)
+	}
+	attrs["name"] = id
+	b.bus.Publish("image", action, id, attrs)
 }
 
 // tell publishes an event of an image by its name, as docker does for what comes from or goes to a registry.

@@ -16,11 +16,11 @@ import (
 // A module of a stage ending in "@hv_vmbus" is loaded where that one found its hypervisor, and nowhere else.
 func stages() []struct{ stage, modules string } {
 	return []struct{ stage, modules string }{
-		{"boot", "vmw_vsock_virtio_transport virtio_blk erofs"},
+		{"boot", "vmw_vsock_virtio_transport virtio_blk loop erofs"},
 		{"boot", "hv_vmbus"},
 		{"boot@hv_vmbus", "hv_sock hv_storvsc sd_mod"},
 		{"engine", "overlay veth bridge br_netfilter nf_tables nft_chain_nat nft_nat nft_masq nft_redir nft_ct nft_fib_inet nft_reject_inet nft_log nft_limit nft_numgen nft_compat nf_conntrack_netlink"},
-		{"rest", "virtio_balloon virtio_rng tun dummy macvlan macvtap ipvlan vxlan wireguard sctp loop zram binfmt_misc"},
+		{"rest", "virtio_balloon virtio_rng tun dummy macvlan macvtap ipvlan vxlan wireguard sctp zram binfmt_misc"},
 		{"rest", "nft_hash nft_quota nft_connlimit nft_socket nft_tproxy nft_dup_ipv4 nft_flow_offload nf_log_syslog"},
 		{"rest", "xt_addrtype xt_conntrack xt_comment xt_tcpudp xt_multiport xt_mark xt_connmark xt_nat xt_MASQUERADE xt_REDIRECT xt_LOG xt_limit xt_statistic xt_owner xt_set xt_TCPMSS"},
 		{"rest", "button evdev"},

@@ -56,7 +56,7 @@ func (b *Builder) classic(ctx context.Context, k *kit, r *Request, w io.Writer) 
 	}
 	req.FrontendAttrs["image-resolve-mode"] = "local"
 	req.Internal = true // no record for `buildx history`, which lists BuildKit's builds
-	s, err := k.openSession(ctx, strings.Join(append([]string{c.name}, r.Tags...), "\n"), c.root.Name(), r.Auth)
+	s, err := k.openSession(ctx, strings.Join(append([]string{c.key, c.name}, r.Tags...), "\n"), c.root.Name(), r.Auth)
 	if err != nil {
 		return "", errdefs.System("the build's session: %w", err)
 	}

@@ -3,6 +3,8 @@
 package build
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"os"
@@ -25,6 +27,7 @@ const maxDockerfile = 16 << 20
 // buildContext is a build's context, unpacked.
 type buildContext struct {
 	top        string // the directory that goes with it
+	key        string // what tells its content from others'; empty where files have times of their own
 	root       *os.File
 	name       string // of the Dockerfile, from the root
 	dockerfile []byte
@@ -41,6 +44,8 @@ func unpackContext(l paths.Layout, body io.Reader, dockerfile string) (c *buildC
 	if c.root, err = os.Open(dir); err != nil {
 		return nil, errdefs.System("the build's context: %w", err)
 	}
+	sum := sha256.New()
+	body = io.TeeReader(body, sum)
 	// What is copied from a context belongs to root, whoever packed it.
 	if err := archive.NewRoot(c.root, "build context").Write("/", body, archive.WriteOptions{Owner: &archive.Owner{}}); err != nil {
 		return nil, errdefs.Invalid("the build's context: %w", err)
@@ -48,6 +53,7 @@ func unpackContext(l paths.Layout, body io.Reader, dockerfile string) (c *buildC
 	if _, err := io.Copy(io.Discard, body); err != nil { // what follows the archive's end
 		return nil, errdefs.Invalid("the build's context: %w", err)
 	}
+	c.key = hex.EncodeToString(sum.Sum(nil))
 	return c, c.find(dockerfile)
 }
 

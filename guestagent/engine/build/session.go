@@ -24,7 +24,8 @@ type ownSession struct {
 	done chan error
 }
 
-// openSession opens one. Contexts of one key are kept by BuildKit between builds, and only what differs is copied.
+// openSession opens one. Contexts of one key are kept by BuildKit between builds, and only what differs in size, time or
+// mode is copied: archives whose files have equal times need keys of their own.
 func (k *kit) openSession(ctx context.Context, key, dir string, creds map[string]registry.AuthConfig) (*ownSession, error) {
 	sum := sha256.Sum256([]byte(key))
 	s, err := session.NewSession(ctx, hex.EncodeToString(sum[:]))

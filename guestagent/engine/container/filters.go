@@ -128,7 +128,7 @@ func (l *listFilter) keeps(r *Record, nets map[string]*network.EndpointSettings,
 			return false
 		},
 		"publish": func(v string) bool {
-			return portIn(v, func(p network.Port) bool { return len(ports[p]) > 0 || published(ports, p) })
+			return portIn(v, func(p network.Port) bool { return published(ports, p) })
 		},
 		"expose": func(v string) bool {
 			return portIn(v, func(p network.Port) bool { _, ok := r.Config.ExposedPorts[p]; return ok })

@@ -65,7 +65,7 @@ func (s *Service) ContainerList(ctx context.Context, o ListOptions) ([]container
 
 func (s *Service) summary(ctx context.Context, r *Record, nets map[string]*network.EndpointSettings, ports network.PortMap, size bool) (container.Summary, error) {
 	sum := container.Summary{
-		ID: r.ID, Names: s.allNames(r), Image: r.Config.Image, ImageID: r.Image.ID,
+		ID: r.ID, Names: s.allNames(r), Image: s.shownImage(ctx, r), ImageID: r.Image.ID,
 		Command: commandLine(r), Created: r.Created.Unix(), Ports: portSummaries(ports), Labels: r.Config.Labels,
 		State: r.State.Status, Status: statusText(&r.State, time.Now()),
 		NetworkSettings: &container.NetworkSettingsSummary{Networks: listed(nets)}, Mounts: mountPoints(r),
@@ -84,6 +84,14 @@ func (s *Service) summary(ctx context.Context, r *Record, nets map[string]*netwo
 		}
 	}
 	return sum, nil
+}
+
+// shownImage is what the container was made from in its maker's words, as long as these mean that image; its ID after.
+func (s *Service) shownImage(ctx context.Context, r *Record) string {
+	if now, err := s.Images.Resolve(ctx, r.Config.Image, nil); err != nil || now.ID != r.Image.ID {
+		return r.Image.ID
+	}
+	return r.Config.Image
 }
 
 // allNames are the container's name and those that legacy links give it.

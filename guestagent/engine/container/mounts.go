@@ -136,7 +136,7 @@ func (s *Service) volumesFrom(r *Record, at map[string]Mount) error {
 				continue
 			}
 			m.ReadOnly = m.ReadOnly || mode == "ro"
-			m.Anonymous = false // it is the other's to take along
+			m.Anonymous, m.Inherited = false, m.Anonymous || m.Inherited
 			at[m.Destination] = m
 		}
 	}

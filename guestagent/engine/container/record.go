@@ -51,6 +51,7 @@ type Mount struct {
 	NoRecurse   bool
 	ShallowRO   bool // read-only, but not what is mounted below it
 	Anonymous   bool // a volume that rm -v takes along
+	Inherited   bool // another container's anonymous volume, which rm -v takes along too, unless the other is still there
 	NoCopy      bool
 	OfTmpfs     bool         // asked for with --tmpfs, not --mount
 	MakeSource  bool         // a bind whose source is made where it is missing, as -v does

@@ -91,7 +91,7 @@ func (s *Service) sweep(ctx context.Context, r *Record) error {
 // removeVolumes removes the anonymous volumes; one that another container uses stays.
 func (s *Service) removeVolumes(ctx context.Context, r *Record) {
 	for _, m := range r.Mounts {
-		if m.Type == apimount.TypeVolume && m.Anonymous {
+		if m.Type == apimount.TypeVolume && (m.Anonymous || m.Inherited) {
 			s.Volumes.Remove(ctx, m.Name, false)
 		}
 	}

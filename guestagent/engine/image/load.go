@@ -21,8 +21,9 @@ import (
 
 // ImageLoad reads a docker archive or an OCI layout, compressed or not, and unpacks its images. Progress and the names
 // that were loaded go to w in docker's form; quiet leaves the layers out. Of images for several platforms all that is there
-// is taken, or only the one that is asked for. Errors: NotFound where the archive lacks it.
-func (s *Service) ImageLoad(ctx context.Context, tar io.Reader, platform *ocispec.Platform, quiet bool, w io.Writer) error {
+// is taken, or only the one that is asked for. each, which may be nil, is told the ID of every image that was loaded.
+// Errors: NotFound where the archive lacks it.
+func (s *Service) ImageLoad(ctx context.Context, tar io.Reader, platform *ocispec.Platform, quiet bool, w io.Writer, each func(id string)) error {
 	ctx = s.ctx(ctx)
 	out := progress.New(w)
 	lines := out
@@ -58,6 +59,9 @@ func (s *Service) ImageLoad(ctx context.Context, tar io.Reader, platform *ocispe
 			out.Stream("Loaded image ID: " + img.target.Digest.String() + "\n")
 		} else {
 			out.Stream("Loaded image: " + familiar(img.name) + "\n")
+		}
+		if each != nil {
+			each(img.target.Digest.String())
 		}
 	}
 	return nil

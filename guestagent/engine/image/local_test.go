@@ -295,7 +295,7 @@ func TestLoadDockerArchive(t *testing.T) {
 	}
 	for form, in := range map[string]io.Reader{"plain": bytes.NewReader(tarred.Bytes()), "gzip": bytes.NewReader(gz(t, tarred.Bytes()))} {
 		var out bytes.Buffer
-		if err := s.ImageLoad(ctx, in, nil, false, &out); err != nil {
+		if err := s.ImageLoad(ctx, in, nil, false, &out, nil); err != nil {
 			t.Fatalf("%s: %v", form, err)
 		}
 		if !strings.Contains(out.String(), `{"stream":"Loaded image: loaded:v1\n"}`) {
@@ -319,10 +319,10 @@ func TestSaveAndLoadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	var tarred bytes.Buffer
-	if err := a.ImageSave(ctx, []string{multi, single}, nil, &tarred); err != nil {
+	if err := a.ImageSave(ctx, []string{multi, single}, nil, &tarred, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.ImageLoad(ctx, bytes.NewReader(tarred.Bytes()), nil, true, nil); err != nil {
+	if err := b.ImageLoad(ctx, bytes.NewReader(tarred.Bytes()), nil, true, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, mounted(t, b, multi, "m"), "a"); got != "amd" {
@@ -331,7 +331,7 @@ func TestSaveAndLoadAgain(t *testing.T) {
 	if got := read(t, mounted(t, b, single, "s"), "b"); got != "single" {
 		t.Errorf("b = %q", got)
 	}
-	if err := b.ImageLoad(ctx, bytes.NewReader(tarred.Bytes()), nil, true, nil); err != nil {
+	if err := b.ImageLoad(ctx, bytes.NewReader(tarred.Bytes()), nil, true, nil, nil); err != nil {
 		t.Errorf("loaded once more: %v", err)
 	}
 	want, _ := a.Resolve(ctx, single, nil)
@@ -339,7 +339,7 @@ func TestSaveAndLoadAgain(t *testing.T) {
 	if err != nil || got.ID != want.ID {
 		t.Errorf("the loaded image is %v, saved was %v (%v)", got, want, err)
 	}
-	if err := a.ImageSave(ctx, []string{"nope"}, nil, io.Discard); errdefs.KindOf(err) != errdefs.KindNotFound {
+	if err := a.ImageSave(ctx, []string{"nope"}, nil, io.Discard, nil); errdefs.KindOf(err) != errdefs.KindNotFound {
 		t.Errorf("save of nothing: %v", err)
 	}
 }
@@ -495,7 +495,7 @@ func TestLoadComparesWhatIsHere(t *testing.T) {
 	}
 	forged := tarOf(t, file{name: "oci-layout", body: `{"imageLayoutVersion":"1.0.0"}`},
 		file{name: "blobs/sha256/" + strings.TrimPrefix(known.ID, "sha256:"), body: "forged"})
-	if err := s.ImageLoad(ctx, bytes.NewReader(forged), nil, true, nil); errdefs.KindOf(err) != errdefs.KindInvalid {
+	if err := s.ImageLoad(ctx, bytes.NewReader(forged), nil, true, nil, nil); errdefs.KindOf(err) != errdefs.KindInvalid {
 		t.Errorf("a forged blob: %v", err)
 	}
 }
@@ -531,7 +531,7 @@ func TestLoadRefusesBadArchives(t *testing.T) {
 		"config out of it":   {{name: "manifest.json", body: `[{"Config":"../../../etc/passwd","Layers":[]}]`}},
 		"bad tag":            {{name: "c", body: `{"os":"linux","rootfs":{"type":"layers"}}`}, {name: "manifest.json", body: `[{"Config":"c","RepoTags":["UP CASE"],"Layers":[]}]`}},
 	} {
-		if err := s.ImageLoad(ctx, bytes.NewReader(tarOf(t, files...)), nil, true, nil); errdefs.KindOf(err) != errdefs.KindInvalid {
+		if err := s.ImageLoad(ctx, bytes.NewReader(tarOf(t, files...)), nil, true, nil, nil); errdefs.KindOf(err) != errdefs.KindInvalid {
 			t.Errorf("%s: %v (%v)", name, err, errdefs.KindOf(err))
 		}
 	}

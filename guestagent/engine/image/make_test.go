@@ -67,7 +67,7 @@ func TestMakeOfAContainersChanges(t *testing.T) {
 			t.Errorf("%s: %v", gone, err)
 		}
 	}
-	if err := s.ImageSave(ctx, []string{"made:2"}, nil, io.Discard); err != nil {
+	if err := s.ImageSave(ctx, []string{"made:2"}, nil, io.Discard, nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -79,7 +79,7 @@ func TestRemoveOnePlatform(t *testing.T) {
 	if got := read(t, root, "a"); got != "amd" || len(read(t, root, "common")) != 4096 {
 		t.Errorf("the other platform has a = %q", got)
 	}
-	if err := s.ImageSave(ctx, []string{ref}, &amd, nullWriter{}); err != nil {
+	if err := s.ImageSave(ctx, []string{ref}, &amd, nullWriter{}, nil); err != nil {
 		t.Errorf("saving the other: %v", err)
 	}
 	again := platformOf("linux/arm64")
@@ -100,11 +100,11 @@ func TestLoadOnePlatform(t *testing.T) {
 	h, a, b := newHub(t), open(t, amd64), open(t, amd64)
 	ref := bothPulled(t, a, h)
 	var tarred bytes.Buffer
-	if err := a.ImageSave(ctx, []string{ref}, nil, &tarred); err != nil {
+	if err := a.ImageSave(ctx, []string{ref}, nil, &tarred, nil); err != nil {
 		t.Fatal(err)
 	}
 	s390 := platformOf("linux/s390x")
-	err := b.ImageLoad(ctx, bytes.NewReader(tarred.Bytes()), &s390, true, nil)
+	err := b.ImageLoad(ctx, bytes.NewReader(tarred.Bytes()), &s390, true, nil, nil)
 	if errdefs.KindOf(err) != errdefs.KindNotFound || err.Error() != "image "+ref+" was loaded, but doesn't provide the requested platform (linux/s390x)" {
 		t.Errorf("of a platform that is not there: %v", err)
 	}
@@ -112,7 +112,7 @@ func TestLoadOnePlatform(t *testing.T) {
 		t.Errorf("it left %+v, %v", list, err)
 	}
 	arm, amd := platformOf("linux/arm64"), platformOf("linux/amd64")
-	if err := b.ImageLoad(ctx, bytes.NewReader(tarred.Bytes()), &arm, true, nil); err != nil {
+	if err := b.ImageLoad(ctx, bytes.NewReader(tarred.Bytes()), &arm, true, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Collect(ctx); err != nil {
@@ -155,7 +155,7 @@ func TestSaveByTheBeginningOfAnID(t *testing.T) {
 	}
 	for name, named := range map[string]bool{id: false, img.ID: false, "cafe": !strings.HasPrefix(id, "cafe"), ref: true} {
 		var out bytes.Buffer
-		if err := s.ImageSave(ctx, []string{name}, nil, &out); err != nil {
+		if err := s.ImageSave(ctx, []string{name}, nil, &out, nil); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if strings.Contains(out.String(), `"RepoTags":["`) != named {

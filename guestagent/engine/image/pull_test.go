@@ -112,7 +112,7 @@ func TestPullOfALayerThatIsUnpackedButNotHere(t *testing.T) {
 		t.Errorf("the file is %q", got)
 	}
 	var tar bytes.Buffer
-	if err := s.ImageSave(context.Background(), []string{second}, nil, &tar); err != nil {
+	if err := s.ImageSave(context.Background(), []string{second}, nil, &tar, nil); err != nil {
 		t.Errorf("saving what was fetched: %v", err)
 	}
 }

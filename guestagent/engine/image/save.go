@@ -19,7 +19,8 @@ import (
 
 // ImageSave writes images as one tar that is both an OCI layout and a docker archive. A repository without a tag stands
 // for all its tags; what is named by its ID or digest is saved without a name. platform nil is all that is here.
-func (s *Service) ImageSave(ctx context.Context, refs []string, platform *ocispec.Platform, w io.Writer) error {
+// each, which may be nil, is told the ID of every image that is saved.
+func (s *Service) ImageSave(ctx context.Context, refs []string, platform *ocispec.Platform, w io.Writer, each func(id string)) error {
 	if len(refs) == 0 {
 		return errdefs.Invalid("no image was named to save")
 	}
@@ -52,6 +53,9 @@ func (s *Service) ImageSave(ctx context.Context, refs []string, platform *ocispe
 			opts = append(opts, imgarchive.WithManifest(target))
 		} else {
 			opts = append(opts, imgarchive.WithManifest(target, stored.Name))
+		}
+		if each != nil {
+			each(target.Digest.String())
 		}
 	}
 	if err := imgarchive.Export(ctx, s.content, w, opts...); err != nil {

@@ -75,7 +75,7 @@ func (m *Manager) planConnect(old *sandboxRecord, ref string, want *apinet.Endpo
 	if want == nil {
 		want = &apinet.EndpointSettings{}
 	}
-	name, err := interfaceName(want, taken)
+	name, err := interfaceName(n, want, taken)
 	if err != nil {
 		return nil, endpointRecord{}, err
 	}

@@ -78,15 +78,15 @@ func (m *Manager) newNetwork(req *apinet.CreateRequest) (networkRecord, error) {
 		return networkRecord{}, err
 	}
 	rec := networkRecord{Network: apinet.Network{Name: req.Name, ID: newID(), Created: time.Now().UTC(), Scope: "local", Driver: driverBridge,
-		EnableIPv4: true, Internal: req.Internal, Attachable: req.Attachable, Options: orEmpty(req.Options), Labels: orEmpty(req.Labels)}}
+		Internal: req.Internal, Attachable: req.Attachable, Options: orEmpty(req.Options), Labels: orEmpty(req.Labels)}}
 	if req.ConfigFrom != nil {
 		rec.ConfigFrom = *req.ConfigFrom
 	}
-	if req.EnableIPv4 != nil {
-		rec.EnableIPv4 = *req.EnableIPv4
+	if err := enableFamilies(&rec, req); err != nil {
+		return rec, err
 	}
-	if req.EnableIPv6 != nil {
-		rec.EnableIPv6 = *req.EnableIPv6
+	if err := checkModes(&network{rec: rec}); err != nil {
+		return rec, err
 	}
 	if m.cfg.MTU > 0 && rec.Options[optMTU] == "" {
 		rec.Options[optMTU] = strconv.Itoa(m.cfg.MTU)
@@ -165,7 +165,7 @@ func (m *Manager) newIPAM(rec *networkRecord, want *apinet.IPAM) error {
 			}
 			c.Subnet = c.Subnet.Masked()
 			has[c.Subnet.Addr().Is6()] = true
-			rec.IPAM.Config = append(rec.IPAM.Config, withGateway(c))
+			rec.IPAM.Config = append(rec.IPAM.Config, rec.withGateway(c))
 		}
 	}
 	rec.EnableIPv6 = rec.EnableIPv6 || has[true]
@@ -178,7 +178,7 @@ func (m *Manager) newIPAM(rec *networkRecord, want *apinet.IPAM) error {
 			return err
 		}
 		rec.ChosenSubnet = rec.ChosenSubnet || !v6
-		rec.IPAM.Config = append(rec.IPAM.Config, withGateway(apinet.IPAMConfig{Subnet: sub}))
+		rec.IPAM.Config = append(rec.IPAM.Config, rec.withGateway(apinet.IPAMConfig{Subnet: sub}))
 	}
 	if len(rec.IPAM.Config) == 0 {
 		return errdefs.Invalid("IPv4 or IPv6 must be enabled")
@@ -187,8 +187,8 @@ func (m *Manager) newIPAM(rec *networkRecord, want *apinet.IPAM) error {
 }
 
 // withGateway gives a subnet its first address as gateway, or the first of its ip-range.
-func withGateway(c apinet.IPAMConfig) apinet.IPAMConfig {
-	if c.Gateway.IsValid() {
+func (rec *networkRecord) withGateway(c apinet.IPAMConfig) apinet.IPAMConfig {
+	if c.Gateway.IsValid() || (&network{rec: *rec}).noGateway(c.Subnet.Addr().Is6()) {
 		return c
 	}
 	base := c.Subnet.Addr()

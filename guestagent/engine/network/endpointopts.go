@@ -85,7 +85,7 @@ func interfaceNames(nets []*network, wants map[string]*apinet.EndpointSettings) 
 			if (want.DriverOpts[optIfname] != "") != named {
 				continue
 			}
-			name, err := interfaceName(want, taken)
+			name, err := interfaceName(n, want, taken)
 			if err != nil {
 				return nil, err
 			}
@@ -95,14 +95,14 @@ func interfaceNames(nets []*network, wants map[string]*apinet.EndpointSettings) 
 	return names, nil
 }
 
-// interfaceName is the name that is asked for, or the first ethN that is not taken.
-func interfaceName(want *apinet.EndpointSettings, taken map[string]bool) (string, error) {
+// interfaceName is the name that is asked for, or the first of the network's names (eth0) that is not taken.
+func interfaceName(n *network, want *apinet.EndpointSettings, taken map[string]bool) (string, error) {
 	name := want.DriverOpts[optIfname]
 	if name != "" && taken[name] {
 		return "", errdefs.System("error renaming interface to %q: file exists", name)
 	}
 	for i := 0; name == "" || taken[name]; i++ {
-		name = fmt.Sprintf("eth%d", i)
+		name = fmt.Sprintf("%s%d", n.interfacePrefix(), i)
 	}
 	return name, nil
 }

@@ -166,7 +166,7 @@ func (m *Manager) ensureBridge(n *network) (err error) {
 	if n.rec.Driver != driverBridge {
 		return nil
 	}
-	b := netns.Bridge{Name: n.bridge(), MTU: n.mtu(), Addresses: n.gateways(), Alias: m.tag + ":" + n.rec.ID}
+	b := netns.Bridge{Name: n.bridge(), MTU: n.mtu(), Addresses: n.gateways(), Alias: m.tag + ":" + n.rec.ID, NoIPv6: n.bare(true)}
 	n.index, err = netns.EnsureBridge(b)
 	return err
 }

@@ -90,7 +90,7 @@ func (n *network) option(key string, otherwise bool) bool {
 func (n *network) gateways() []netip.Prefix {
 	var out []netip.Prefix
 	for _, c := range n.rec.IPAM.Config {
-		if c.Gateway.IsValid() {
+		if c.Gateway.IsValid() && !n.bare(c.Gateway.Is6()) {
 			out = append(out, netip.PrefixFrom(c.Gateway, c.Subnet.Bits()))
 		}
 	}

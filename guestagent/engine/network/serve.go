@@ -12,8 +12,8 @@ import (
 
 	"github.com/berthhq/berth/guestagent/engine/network/netdproto"
 	"github.com/berthhq/berth/guestagent/engine/network/nft"
-	"github.com/berthhq/berth/internal/porthold"
 	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/berthhq/berth/internal/porthold"
 
 	"golang.org/x/sys/unix"
 )

@@ -20,6 +20,7 @@ type Bridge struct {
 	MTU       int            // 0: the kernel's default
 	Addresses []netip.Prefix // the gateway addresses, with the subnet's length
 	Alias     string         // says whose it is
+	NoIPv6    bool           // not even a link-local address
 }
 
 // EnsureBridge makes a bridge, or brings an existing one to what b says, and returns its interface index. Loopback
@@ -44,6 +45,9 @@ func EnsureBridge(b Bridge) (int, error) {
 		}
 	}
 	sysctl(b.Name, "ipv4/conf/%s/route_localnet", "1")
+	if b.NoIPv6 {
+		sysctl(b.Name, "ipv6/conf/%s/disable_ipv6", "1")
+	}
 	if err := addAddresses(link, b.Addresses); err != nil {
 		return 0, err
 	}
