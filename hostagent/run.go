@@ -2,10 +2,12 @@ package hostagent
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"time"
 
 	"github.com/berthhq/berth/hostagent/guestlink"
+	"github.com/berthhq/berth/hostagent/portforward"
 	"github.com/berthhq/berth/hostagent/vm"
 	"github.com/berthhq/berth/internal/agentapi"
 	"github.com/berthhq/berth/internal/errdefs"
@@ -17,6 +19,7 @@ type run struct {
 	machine vm.Machine
 	image   string // digest; empty where the machine was found running and nobody knows
 	link    *guestlink.Client
+	ports   *portforward.Forwarder
 	cancel  context.CancelFunc
 	parts   sync.WaitGroup
 	ready   chan struct{} // closed once the engine answers
@@ -24,20 +27,39 @@ type run struct {
 	mu      sync.Mutex
 	welcome agentapi.Welcome
 	isReady bool
-	wished  bool  // its end was asked for
-	fault   error // why the engine will not answer
-	failed  chan struct{}
+	wished  bool          // its end was asked for
+	fault   error         // why the engine will not answer
+	failed  chan struct{} // closed with the fault
 }
 
 func newRun(m vm.Machine, image string) *run {
-	r := &run{machine: m, image: image, ready: make(chan struct{}), failed: make(chan struct{})}
-	r.link = &guestlink.Client{Guest: m, Up: r.up, Event: r.event}
+	r := &run{machine: m, image: image, ready: make(chan struct{}), failed: make(chan struct{}), ports: portforward.New(m)}
+	r.link = &guestlink.Client{
+		Guest: m, Up: r.up, Event: r.event, Handle: r.handle, Features: []agentapi.Feature{agentapi.FeaturePorts},
+	}
 	return r
 }
 
+// handle answers what the guest asks for.
+func (r *run) handle(_ context.Context, op agentapi.Op, body json.RawMessage) (any, error) {
+	var do func(agentapi.Port) error
+	switch op {
+	case agentapi.OpPortOpen:
+		do = r.ports.Open
+	case agentapi.OpPortClose:
+		do = r.ports.Close
+	default:
+		return nil, agentapi.Errorf(agentapi.CodeUnknown, "this host agent does not know %q: it is older than the image", op)
+	}
+	p, err := agentapi.Decode[agentapi.Port](body)
+	if err != nil {
+		return nil, err
+	}
+	return nil, do(p)
+}
+
 // begin keeps the link until leave.
-func (r *run) begin(handle agentapi.Handler) {
-	r.link.Handle = handle
+func (r *run) begin() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	r.parts.Go(func() {
@@ -51,6 +73,7 @@ func (r *run) begin(handle agentapi.Handler) {
 func (r *run) leave() {
 	r.cancel()
 	r.parts.Wait()
+	r.ports.End()
 }
 
 func (r *run) up(w agentapi.Welcome) {

@@ -114,7 +114,7 @@ func (a *Agent) left() *run {
 }
 
 func (a *Agent) begin(r *run) *run {
-	r.begin(nil)
+	r.begin()
 	return r
 }
 

@@ -3,7 +3,6 @@ package dockerproxy
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -37,7 +36,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 			}
 			return err
 		}
-		client, ok := c.(conn)
+		client, ok := c.(transport.Half)
 		if !ok {
 			_ = c.Close()
 			return errors.New("this listener's connections have no halves")
@@ -46,13 +45,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// conn is a connection each half of which ends by itself: of a unix socket, of TCP, of a stream to the guest.
-type conn interface {
-	net.Conn
-	CloseWrite() error
-}
-
-func (p *Proxy) serve(ctx context.Context, client conn) {
+func (p *Proxy) serve(ctx context.Context, client transport.Half) {
 	p.open.Add(1)
 	defer p.open.Add(-1)
 	defer client.Close()
@@ -69,25 +62,5 @@ func (p *Proxy) serve(ctx context.Context, client conn) {
 	defer engine.Close()
 	stop := context.AfterFunc(ctx, func() { _ = client.Close(); _ = engine.Close() })
 	defer stop()
-	splice(client, engine)
-}
-
-// splice carries bytes both ways until both have ended. The end of one side's stream becomes the end of the other's;
-// where a side is cut, so is the other.
-func splice(a, b conn) {
-	var both sync.WaitGroup
-	both.Go(func() { carry(a, b) })
-	both.Go(func() { carry(b, a) })
-	both.Wait()
-}
-
-func carry(to, from conn) {
-	_, err := io.Copy(to, from)
-	if err == nil {
-		err = to.CloseWrite()
-	}
-	if err != nil { // what is cut on one side must not look finished on the other
-		_ = to.Close()
-		_ = from.Close()
-	}
+	transport.Splice(client, engine)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/berthhq/berth/hostagent/transport"
 	"github.com/berthhq/berth/internal/errdefs"
 )
 
@@ -19,7 +20,7 @@ const (
 )
 
 // refuse answers the client's first request with the error, as the engine words one, so that any client shows it.
-func refuse(c conn, why error) {
+func refuse(c transport.Half, why error) {
 	_ = c.SetDeadline(time.Now().Add(refuseWithin))
 	req, err := http.ReadRequest(bufio.NewReader(io.LimitReader(c, maxHead)))
 	if err != nil {
