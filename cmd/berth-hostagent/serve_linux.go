@@ -57,9 +57,9 @@ func serveMachine(l paths.Machine, log *slog.Logger) error {
 func installed(arch string) string {
 	dirs := endpoint.ProgramDirs([]string{"/usr/local/libexec/berth", "/usr/libexec/berth"})
 	for _, d := range dirs {
-		if _, err := os.Stat(filepath.Join(d, "vmimage", arch, manifest.Name)); err == nil {
-			return filepath.Join(d, "vmimage", arch)
+		if _, err := os.Stat(filepath.Join(d, "vm", arch, manifest.Name)); err == nil {
+			return filepath.Join(d, "vm", arch)
 		}
 	}
-	return filepath.Join(dirs[0], "vmimage", arch)
+	return filepath.Join(dirs[0], "vm", arch)
 }
