@@ -16,6 +16,7 @@ import (
 // carry passes bytes and ends of halves between the agent and the guest until both halves have ended, or one side has
 // gone.
 func (s *server) carry(stream uint64, agent *net.UnixConn, guest transport.Conn) {
+	_ = agent.SetWriteBuffer(socketBuffer) // as much as it may be
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

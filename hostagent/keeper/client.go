@@ -151,6 +151,7 @@ func (m *machine) Dial(ctx context.Context, port uint32) (transport.Conn, error)
 		return nil, err
 	}
 	_ = c.SetReadDeadline(time.Time{})
+	_ = c.SetWriteBuffer(socketBuffer)
 	return &stream{UnixConn: c, m: m, id: r.Stream, port: port}, nil
 }
 

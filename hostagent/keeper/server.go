@@ -19,6 +19,10 @@ import (
 // lingering is how long the keeper stays for those who have not yet been told of the machine's end.
 const lingering = 2 * time.Second
 
+// socketBuffer is what a stream's socket may hold each way, where the kernel allows so much: the less often one side has
+// to be woken for the other, the better on a busy computer.
+const socketBuffer = 256 << 10
+
 // server answers for a machine.
 type server struct {
 	machine vm.Machine
@@ -30,7 +34,7 @@ type server struct {
 
 func newServer(m vm.Machine) *server {
 	s := &server{machine: m, ended: newEndings()}
-	s.buffers.New = func() any { b := make([]byte, 64<<10); return &b }
+	s.buffers.New = func() any { b := make([]byte, socketBuffer); return &b }
 	return s
 }
 
