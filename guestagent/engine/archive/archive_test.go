@@ -129,9 +129,16 @@ func TestLinksMeanWhatTheyMeanInside(t *testing.T) {
 			}
 		}
 	}
-	st, err := r.Stat("/up")
-	if err != nil || st.Mode&os.ModeSymlink == 0 || st.LinkTarget != "../../../../../../etc/passwd" {
-		t.Errorf("state %+v, error %v", st, err)
+	os.Symlink("up", dir+"/again")
+	os.Symlink("/gone/../abs/./nosuch", dir+"/dangling")
+	os.Symlink("loop", dir+"/loop")
+	for name, target := range map[string]string{
+		"/up": "/etc/passwd", "/again": "/etc/passwd", "abs": "/etc", "/dangling": "/etc/nosuch", "/loop": "/loop", "/abs/../again": "/etc/passwd",
+	} {
+		st, err := r.Stat(name)
+		if err != nil || st.Mode&os.ModeSymlink == 0 || st.LinkTarget != target {
+			t.Errorf("%s: state %+v, error %v, not %s", name, st, err, target)
+		}
 	}
 	if _, err := r.Stat("/nothing"); errdefs.KindOf(err) != errdefs.KindNotFound {
 		t.Errorf("error %v", err)

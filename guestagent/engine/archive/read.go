@@ -25,7 +25,7 @@ func (r *Root) Read(name string) (io.ReadCloser, container.PathStat, error) {
 	if err != nil {
 		return nil, container.PathStat{}, r.missing(name, err)
 	}
-	st, err := statOf(fd, base)
+	st, err := r.statOf(fd, base, name)
 	if err != nil {
 		unix.Close(fd)
 		return nil, st, err

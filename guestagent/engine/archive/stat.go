@@ -5,6 +5,8 @@ package archive
 import (
 	"fmt"
 	"os"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -18,19 +20,61 @@ func (r *Root) Stat(name string) (container.PathStat, error) {
 		return container.PathStat{}, r.missing(name, err)
 	}
 	defer unix.Close(fd)
-	return statOf(fd, base)
+	return r.statOf(fd, base, name)
 }
 
-func statOf(fd int, base string) (container.PathStat, error) {
+// statOf tells of what was found at name.
+func (r *Root) statOf(fd int, base, name string) (container.PathStat, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return container.PathStat{}, fmt.Errorf("reading the state of %s: %w", base, err)
 	}
 	out := container.PathStat{Name: base, Size: st.Size, Mode: modeOf(st.Mode), Mtime: time.Unix(st.Mtim.Unix())}
 	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
-		out.LinkTarget, _ = readLink(fd)
+		out.LinkTarget = r.evaluate(name)
 	}
 	return out, nil
+}
+
+// mostLinks is how many links one path may lead through, as in the kernel.
+const mostLinks = 40
+
+// evaluate is where a path leads inside the root, links in it and at its end followed; what is missing stands as it is
+// written. docker tells clients this of a link, and they go on there.
+func (r *Root) evaluate(name string) string {
+	at, rest := "/", strings.Split(name, "/")
+	for links := 0; len(rest) > 0; {
+		next := path.Join(at, rest[0]) // of "..": at has no links in it any more
+		rest = rest[1:]
+		target := ""
+		if links < mostLinks {
+			target = r.linkAt(next)
+		}
+		if target == "" {
+			at = next
+			continue
+		}
+		links++
+		if path.IsAbs(target) {
+			at = "/"
+		}
+		rest = append(strings.Split(target, "/"), rest...)
+	}
+	return at
+}
+
+// linkAt reads a link, "" where there is none.
+func (r *Root) linkAt(name string) string {
+	fd, err := r.open(name, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return ""
+	}
+	defer unix.Close(fd)
+	target, err := readLink(fd)
+	if err != nil {
+		return "" // no link
+	}
+	return target
 }
 
 func readLink(fd int) (string, error) {

@@ -61,8 +61,8 @@ func ping(ctx context.Context, h docker.RegistryHost) error {
 			return nil
 		case resp.StatusCode != http.StatusUnauthorized:
 			return errdefs.System("login attempt to %s failed with status: %s", req.URL, resp.Status)
-		case len(responses) > 0:
-			return errdefs.Unauthorized("unauthorized: incorrect username or password")
+		case len(responses) > 0: // docker's words where a token was not refused before
+			return errdefs.System("login attempt to %s failed with status: %s", resp.Request.URL, resp.Status)
 		}
 		responses = append(responses, resp)
 		if err := h.Authorizer.AddResponses(ctx, responses); err != nil {
