@@ -33,7 +33,7 @@ const (
 type Options struct {
 	Path     string // of the directory or the single file on the host
 	ReadOnly bool
-	Owners   string // file of the database for owners that files cannot carry; "" keeps those in memory
+	Owners   string // file for owners that files cannot carry; "" keeps those in memory
 	NoWatch  bool   // nothing is watched, as where the host has no watcher: all is told for 100 ms
 	Nodes    int    // bound on files the guest knows at once, 0 for the default
 	Handles  int    // bound on files the guest has open at once, 0 for the default

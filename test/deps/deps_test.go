@@ -69,6 +69,13 @@ func rules() []rule {
 			"go.etcd.io/bbolt":                    "it keeps no database",
 			"testing":                             "a machine without a hypervisor is for tests",
 		})},
+		{program: "berth-sharerelay", cgo: "0", banned: with(map[string]string{
+			module + "hostagent":               "the two agents meet in internal",
+			module + "guestagent/engine":       "a process of its own, locked in memory, that carries bytes",
+			"github.com/containerd/containerd": "a process of its own, locked in memory, that carries bytes",
+			"net/http":                         "a process of its own, locked in memory, that carries bytes",
+			"go.etcd.io/bbolt":                 "it keeps no database",
+		})},
 		{program: "berth-init", cgo: "0", banned: with(map[string]string{
 			"github.com/containerd/containerd": "it runs once for every container",
 			"net/http":                         "it runs once for every container",

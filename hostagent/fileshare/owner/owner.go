@@ -11,7 +11,7 @@
 //	a file made by a user       the person's                           that user
 //
 // A record stands in the extended attribute Attribute of the file, so that it moves with it and is gone with it. Where
-// there can be none (links, pipes, sockets, file systems without them) it stands in a database beside, by the file's ID.
+// there can be none (links, pipes, sockets, file systems without them) it stands in a file beside, by the file's ID.
 package owner
 
 import (
@@ -39,7 +39,10 @@ func (r Record) marshal() []byte {
 
 func unmarshal(b []byte) (r Record, ok bool) {
 	n, err := fmt.Sscanf(string(b), "%d:%d:%o:%o", &r.UID, &r.GID, &r.Mode, &r.Host)
-	return r, err == nil && n == 4 && r.Mode <= permissions
+	if err != nil || n != 4 || r.Mode > permissions {
+		return Record{}, false
+	}
+	return r, true
 }
 
 // Host is the permissions that the host's file gets for a mode that a container sets.
@@ -53,7 +56,7 @@ func Host(mode uint32, dir bool) uint32 {
 // Memory is the records of one share.
 type Memory struct{ side *side }
 
-// Open opens the database for what has no attributes; with path "" those records last as long as the process.
+// Open opens the file for what has no attributes; with path "" those records last as long as the process.
 func Open(path string) (*Memory, error) {
 	s, err := openSide(path)
 	if err != nil {
@@ -62,7 +65,7 @@ func Open(path string) (*Memory, error) {
 	return &Memory{side: s}, nil
 }
 
-// Close closes the database.
+// Close closes it.
 func (m *Memory) Close() error { return m.side.close() }
 
 func carries(mode uint32) bool {

@@ -1,65 +1,87 @@
 package owner
 
 import (
-	"encoding/binary"
+	"bufio"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"sync"
-	"time"
-
-	"go.etcd.io/bbolt"
 
 	"github.com/berthhq/berth/hostagent/fileshare/tree"
 )
 
-// side is the database of records that stand beside their files, all of them in memory too.
+// side is the records that stand beside their files: in memory, and in a file to which each change is a line. What is out
+// of date goes when the file is opened. A line that a power cut tore is left out.
+//
+//	set DEV INO BORN RECORD
+//	del DEV INO BORN
 type side struct {
-	db *bbolt.DB // nil: in memory alone
-
 	mu   sync.RWMutex
-	recs map[tree.ID][]byte
+	file *os.File // nil: in memory alone
+	recs map[tree.ID]string
 }
 
-var bucket = []byte("owners")
-
 func openSide(path string) (*side, error) {
-	s := &side{recs: map[tree.ID][]byte{}}
+	s := &side{recs: map[tree.ID]string{}}
 	if path == "" {
 		return s, nil
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
-	if err != nil {
-		return nil, fmt.Errorf("owners of shared files, %s: %w", path, err)
+	if err := s.load(path); err != nil {
+		return nil, fmt.Errorf("owners of shared files: %w", err)
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		b, err := tx.CreateBucketIfNotExists(bucket)
-		if err != nil {
-			return err
-		}
-		return b.ForEach(func(k, v []byte) error {
-			if len(k) == 24 {
-				be := binary.BigEndian
-				s.recs[tree.ID{Dev: be.Uint64(k), Ino: be.Uint64(k[8:]), Born: be.Uint64(k[16:])}] = append([]byte(nil), v...)
-			}
-			return nil
-		})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("owners of shared files, %s: %w", path, err)
+	if err := s.compact(path); err != nil {
+		return nil, fmt.Errorf("owners of shared files: %w", err)
 	}
-	s.db = db
 	return s, nil
 }
 
-func key(id tree.ID) []byte {
-	be := binary.BigEndian
-	return be.AppendUint64(be.AppendUint64(be.AppendUint64(nil, id.Dev), id.Ino), id.Born)
+func (s *side) load(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var verb, rec string
+		var id tree.ID
+		n, _ := fmt.Sscan(lines.Text(), &verb, &id.Dev, &id.Ino, &id.Born, &rec)
+		if _, ok := unmarshal([]byte(rec)); verb == "set" && n == 5 && ok {
+			s.recs[id] = rec
+		}
+		if verb == "del" && n == 4 {
+			delete(s.recs, id)
+		}
+	}
+	return lines.Err()
+}
+
+// compact writes what counts into a new file and takes it in place of the old one.
+func (s *side) compact(path string) error {
+	f, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(f)
+	for id, rec := range s.recs {
+		_, _ = fmt.Fprintln(out, "set", id.Dev, id.Ino, id.Born, rec)
+	}
+	if err := errors.Join(out.Flush(), f.Sync(), os.Rename(path+".new", path)); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	s.file = f
+	return nil
 }
 
 func (s *side) close() error {
-	if s.db == nil {
+	if s.file == nil {
 		return nil
 	}
-	return s.db.Close()
+	return errors.Join(s.file.Sync(), s.file.Close())
 }
 
 func (s *side) any() bool {
@@ -71,26 +93,33 @@ func (s *side) any() bool {
 func (s *side) get(id tree.ID) []byte {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.recs[id]
+	if rec, ok := s.recs[id]; ok {
+		return []byte(rec)
+	}
+	return nil
 }
 
 func (s *side) set(id tree.ID, rec []byte) error {
 	s.mu.Lock()
-	s.recs[id] = rec
-	s.mu.Unlock()
-	if s.db == nil {
-		return nil
-	}
-	return s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put(key(id), rec) })
+	defer s.mu.Unlock()
+	s.recs[id] = string(rec)
+	return s.note("set", id.Dev, id.Ino, id.Born, string(rec))
 }
 
 func (s *side) remove(id tree.ID) error {
 	s.mu.Lock()
-	_, had := s.recs[id]
-	delete(s.recs, id)
-	s.mu.Unlock()
-	if s.db == nil || !had {
+	defer s.mu.Unlock()
+	if _, had := s.recs[id]; !had {
 		return nil
 	}
-	return s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Delete(key(id)) })
+	delete(s.recs, id)
+	return s.note("del", id.Dev, id.Ino, id.Born)
+}
+
+func (s *side) note(words ...any) error {
+	if s.file == nil {
+		return nil
+	}
+	_, err := fmt.Fprintln(s.file, words...)
+	return err
 }
