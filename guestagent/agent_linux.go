@@ -2,13 +2,17 @@ package guestagent
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/berthhq/berth/guestagent/control"
 	"github.com/berthhq/berth/guestagent/disk"
+	"github.com/berthhq/berth/guestagent/ports"
 	"github.com/berthhq/berth/internal/agentapi"
 	"github.com/berthhq/berth/internal/buildinfo"
 	"github.com/berthhq/berth/internal/paths"
@@ -26,6 +30,7 @@ type agent struct {
 	layout   paths.Layout
 	reaper   *reaper
 	control  *control.Server
+	ports    *ports.Broker
 	children []*child      // in the order of their start
 	power    chan shutdown // what the machine is asked to end with, once
 	growing  sync.Mutex    // held while the data disk grows
@@ -93,10 +98,42 @@ func (a *agent) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	forward, err := listen(agentapi.PortForward)
+	if err != nil {
+		return err
+	}
 	a.control = control.New(a.ops(), a.welcome, func(err error) { complain(fmt.Errorf("control: %w", err)) })
+	a.ports = a.broker()
+	a.control.Linked = func() { a.ports.Again(ctx) }
+	go a.ports.Forward(context.WithoutCancel(ctx), forward, func(host, container net.Conn) { splice(host.(stream), container.(stream)) })
 	go func() { complain(a.control.Serve(context.WithoutCancel(ctx), link)) }() // till the power goes: the host hears of the shutdown
 	go serveDocker(context.WithoutCancel(ctx), docker, a.layout.Socket())
 	return nil
+}
+
+// broker asks the host for published ports. What it is not there to answer it hears when it comes.
+func (a *agent) broker() *ports.Broker {
+	return &ports.Broker{
+		Ask: func(ctx context.Context, op agentapi.Op, p agentapi.Port) error {
+			return a.control.Ask(ctx, op, p, nil)
+		},
+		NoHost: func(err error) bool { return errors.Is(err, control.ErrNoHost) || errors.Is(err, agentapi.ErrLinkDown) },
+		Log:    func(err error) { complain(fmt.Errorf("published ports: %w", err)) },
+	}
+}
+
+// serveEngine listens for what the engine asks of the host.
+func (a *agent) serveEngine(ctx context.Context) error {
+	name := a.layout.HostSocket()
+	if err := os.MkdirAll(filepath.Dir(name), 0o711); err != nil {
+		return err
+	}
+	l, err := net.Listen("unix", name)
+	if err != nil {
+		return err
+	}
+	go a.ports.Serve(context.WithoutCancel(ctx), l)
+	return os.Chmod(name, 0o600)
 }
 
 // bringUp does what the ports need not wait for.
@@ -160,7 +197,7 @@ func (a *agent) welcome(h agentapi.Hello) agentapi.Welcome {
 	_ = unix.Uname(&u)
 	return agentapi.Welcome{
 		Agent: buildinfo.Version(), Boot: firstLine("/proc/sys/kernel/random/boot_id"), Kernel: unix.ByteSliceToString(u.Release[:]),
-		Features: []agentapi.Feature{agentapi.FeatureReclaim, agentapi.FeatureTrim}, Status: a.status(),
+		Features: []agentapi.Feature{agentapi.FeaturePorts, agentapi.FeatureReclaim, agentapi.FeatureTrim}, Status: a.status(),
 	}
 }
 
