@@ -82,6 +82,13 @@ func makeTarget(dir string, file bool) error {
 
 func (m *mount) ended() bool { return m.over.Load() }
 
+// idle says that the server is gone.
+func (m *mount) idle() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.streams) == 0
+}
+
 // end lets everybody who waits go.
 func (m *mount) end() {
 	m.over.Store(true)

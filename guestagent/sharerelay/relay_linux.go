@@ -59,7 +59,7 @@ func (r *Relay) mount(h fusewire.Hello) (*mount, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.mounts[h.Share]
-	if m != nil && m.ended() {
+	if m != nil && (m.ended() || m.session != h.Session && m.idle()) {
 		m.close()
 		m = nil
 	}

@@ -52,6 +52,7 @@ func fuzzOnce(t *testing.T, data []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.nodes.last, s.handles.last = fusewire.RootID, 0 // numbers that the fuzzer can guess
 	ours, theirs := net.Pipe()
 	served := make(chan struct{})
 	go func() { defer close(served); _ = s.ServeWorker(theirs); _ = theirs.Close() }()

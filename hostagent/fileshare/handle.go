@@ -27,7 +27,9 @@ type handles struct {
 	max  int
 }
 
-func newHandles(max int) *handles { return &handles{byID: map[uint64]*handle{}, max: max} }
+func newHandles(max int) *handles {
+	return &handles{byID: map[uint64]*handle{}, last: epoch(), max: max}
+}
 
 // add records an open file. Where the table is full the file is closed.
 func (t *handles) add(n *node, f *tree.File, flags uint32) (*handle, error) {

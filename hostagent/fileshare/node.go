@@ -3,6 +3,7 @@ package fileshare
 import (
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/berthhq/berth/hostagent/fileshare/tree"
 	"github.com/berthhq/berth/internal/fusewire"
@@ -59,9 +60,13 @@ type nodes struct {
 func newNodes(root tree.ID, max int, gone func(*node)) *nodes {
 	n := &node{id: fusewire.RootID, key: root, dir: true, lookups: 1}
 	return &nodes{
-		byID: map[uint64]*node{n.id: n}, byFl: map[tree.ID]*node{root: n}, last: fusewire.RootID, max: max, root: n, gone: gone,
+		byID: map[uint64]*node{n.id: n}, byFl: map[tree.ID]*node{root: n}, last: epoch(), max: max, root: n, gone: gone,
 	}
 }
+
+// epoch is where a server begins to count: above all numbers of a server before it, which the guest's kernel may still
+// hold, so that none is taken for another file. It leaves the highest bit to the relay.
+func epoch() uint64 { return uint64(time.Now().UnixMilli()) << 20 }
 
 // get finds the node of a request.
 func (t *nodes) get(id uint64) (*node, error) {
