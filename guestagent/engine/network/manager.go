@@ -92,6 +92,7 @@ func open(ctx context.Context, layout paths.Layout, cfg Config, nets Store[netwo
 		return nil, err
 	}
 	m.passFirewall(ctx)
+	m.wg.Go(m.logWarnings)
 	m.wg.Go(func() { m.watchNetd(watch) })
 	m.wg.Go(func() { m.pool.run(watch) })
 	return m, nil
@@ -248,6 +249,17 @@ func (m *Manager) Warnings() ([]string, error) {
 		out = append(out, h.String())
 	}
 	return out, nil
+}
+
+// logWarnings tells the log at once what clients hear when they ask.
+func (m *Manager) logWarnings() {
+	said, err := m.Warnings()
+	if err != nil {
+		m.cfg.Log.Warn("packet rules of other programs could not be read", "error", err)
+	}
+	for _, s := range said {
+		m.cfg.Log.Warn(s)
+	}
 }
 
 // bridges are the bridge networks, the default's first.

@@ -24,7 +24,7 @@ func (m *Manager) Reconcile(ctx context.Context, live []string) error {
 			errs = append(errs, m.tearDown(ctx, rec))
 		}
 	}
-	errs = append(errs, m.sweepNamespaces(), m.sweepBridges(), m.serveLiving(ctx), m.resetRules())
+	errs = append(errs, m.sweepNamespaces(), m.sweepBridges(ctx), m.serveLiving(ctx), m.resetRules())
 	m.pool.poke()
 	return errors.Join(errs...)
 }
@@ -62,7 +62,7 @@ func (m *Manager) sweepNamespaces() error {
 	return errors.Join(errs...)
 }
 
-func (m *Manager) sweepBridges() error {
+func (m *Manager) sweepBridges(ctx context.Context) error {
 	ours, err := netns.Bridges(m.tag + ":")
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (m *Manager) sweepBridges() error {
 		stale := n == nil || n.bridge() != name
 		m.mu.Unlock()
 		if stale {
-			errs = append(errs, netns.DeleteLink(name))
+			errs = append(errs, m.wall.Unbind(ctx, name), netns.DeleteLink(name))
 		}
 	}
 	return errors.Join(errs...)
