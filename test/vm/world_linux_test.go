@@ -44,8 +44,8 @@ func image(t testing.TB) string {
 	return dir
 }
 
-// disk makes a sparse file for a data disk.
-func disk(t testing.TB, size int64) string {
+// newDisk makes a sparse file for a data disk.
+func newDisk(t testing.TB, size int64) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "data.img")
 	f, err := os.Create(file)
