@@ -38,6 +38,8 @@ type Server struct {
 	ops     Ops
 	welcome func(agentapi.Hello) agentapi.Welcome
 	log     func(error)
+	// Linked is called for each new link, before anything is asked on it. Set before Serve; may be nil.
+	Linked func()
 
 	mu    sync.Mutex
 	links []*told // oldest first
@@ -85,6 +87,9 @@ func (s *Server) stream(ctx context.Context, c net.Conn) error {
 	s.add(t)
 	defer s.remove(t)
 	var teller sync.WaitGroup
+	if s.Linked != nil {
+		teller.Go(s.Linked)
+	}
 	teller.Go(func() {
 		for {
 			select {
@@ -144,4 +149,21 @@ func (s *Server) Tell(e agentapi.Event) {
 			_ = t.link.Close()
 		}
 	}
+}
+
+// ErrNoHost is what Ask fails with while no host agent is linked.
+var ErrNoHost = errors.New("no host agent is linked")
+
+// Ask asks the host that was linked last.
+func (s *Server) Ask(ctx context.Context, op agentapi.Op, in, out any) error {
+	s.mu.Lock()
+	var link *agentapi.Link
+	if n := len(s.links); n > 0 {
+		link = s.links[n-1].link
+	}
+	s.mu.Unlock()
+	if link == nil {
+		return ErrNoHost
+	}
+	return link.Call(ctx, op, in, out)
 }

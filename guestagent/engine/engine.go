@@ -20,6 +20,7 @@ import (
 	"github.com/berthhq/berth/guestagent/engine/image"
 	"github.com/berthhq/berth/guestagent/engine/meta"
 	"github.com/berthhq/berth/guestagent/engine/network"
+	"github.com/berthhq/berth/guestagent/engine/network/hostports"
 	"github.com/berthhq/berth/guestagent/engine/runtime"
 	"github.com/berthhq/berth/guestagent/engine/volume"
 	"github.com/berthhq/berth/internal/errdefs"
@@ -90,6 +91,9 @@ func (e *Engine) open(ctx context.Context) (err error) {
 	netCfg, err := networkConfig(e.opts.Config)
 	if err != nil {
 		return err
+	}
+	if host := hostports.Find(e.opts.Layout.HostSocket()); host != nil {
+		netCfg.Host = host
 	}
 	netCfg.NetdPath, netCfg.Log = filepath.Join(e.opts.BinDir, "berth-netd"), e.opts.Log
 	if e.networks, err = network.Open(ctx, l, e.db, e.bus, netCfg); err != nil {

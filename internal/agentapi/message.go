@@ -201,3 +201,10 @@ func CodeOf(err error) Code {
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
+
+// Publish is what the engine asks of the guest agent: a published port, and where in the guest its connections go. The
+// two speak over a unix socket, a connection a request: one Frame with OpPortOpen or OpPortClose, and its answer.
+type Publish struct {
+	Port
+	Target string `json:"target"` // address and port of the container
+}

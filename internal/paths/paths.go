@@ -111,6 +111,10 @@ func (l Layout) EngineLock() string { return filepath.Join(l.Base(), "engine.loc
 // Socket is the API: a unix socket, mode 0660.
 func (l Layout) Socket() string { return filepath.Join(l.Run, "engine.sock") }
 
+// HostSocket is where the guest agent takes what the engine wants of the computer around its virtual machine. Natively
+// nobody listens there.
+func (l Layout) HostSocket() string { return filepath.Join(l.Run, "host.sock") }
+
 // RunDB is the volatile bbolt database: records that need not outlive a boot.
 func (l Layout) RunDB() string { return filepath.Join(l.Run, "berth-run.db") }
 

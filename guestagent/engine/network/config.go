@@ -31,6 +31,7 @@ type Config struct {
 	NetdPath      string       // the program berth-netd; empty: beside the engine's own
 	HostResolv    string       // the host's resolv.conf; empty: /etc/resolv.conf
 	HostHostsFile string       // the host's hosts file; empty: /etc/hosts
+	Host          Host         // the computer around this virtual machine; nil: there is none
 	Log           *slog.Logger // what goes wrong while nobody asks; nil: told to nobody
 }
 

@@ -39,17 +39,17 @@ func (m *Manager) serve(ctx context.Context, old, rec *sandboxRecord) error {
 	var bound []netdproto.Port
 	switch {
 	case want.NetNS != "" || len(ports) > 0:
-		if bound, err = m.netd.Put(ctx, want); err != nil {
+		if bound, err = m.put(ctx, old.Published, want); err != nil {
 			return m.portError(rec, err)
 		}
 	case len(old.Published) > 0 || m.netdSandbox(old).NetNS != "":
-		if err := m.netd.Drop(ctx, rec.Config.ContainerID); err != nil {
+		if err := m.drop(ctx, old); err != nil {
 			return err
 		}
 	}
 	if err := m.moveRules(natPorts(old.Published), natPorts(bound)); err != nil {
 		if len(old.Endpoints) == 0 {
-			err = errors.Join(err, m.netd.Drop(ctx, rec.Config.ContainerID))
+			err = errors.Join(err, m.drop(ctx, &sandboxRecord{Config: rec.Config, Published: bound}))
 		}
 		return err
 	}
@@ -93,7 +93,7 @@ func (m *Manager) withdraw(ctx context.Context, rec *sandboxRecord) error {
 		errs = append(errs, m.withRules(func() error { return m.rules.Unpublish(natPorts(rec.Published)) }))
 	}
 	if len(rec.Published) > 0 || m.netdSandbox(rec).NetNS != "" {
-		errs = append(errs, m.netd.Drop(ctx, rec.Config.ContainerID))
+		errs = append(errs, m.drop(ctx, rec))
 	}
 	flushFlows(rec.Published)
 	return errors.Join(errs...)
