@@ -77,14 +77,14 @@ func erofsChoice(w *harness.World) {
 
 func erofsCommit(w *harness.World) {
 	id := w.Run(harness.Spec{Cmd: []string{"sh", "-c", "echo new > /etc/new; chmod 4711 /etc/new; ln /etc/new /etc/again; rm /bin/ls; mkdir -p /d/e; sleep 1000"}})
-	w.Eventually("the changes", func() bool { _, code := w.Exec(id, "test", "-d", "/d/e"); return code == 0 })
+	w.Eventually("the changes", func() bool { _, code := w.Exec(id, "sh", "-c", "test -d /d/e"); return code == 0 })
 	diff, err := w.API.ContainerDiff(w.Ctx(), id, client.ContainerDiffOptions{})
 	w.Must(err)
 	var got []string
 	for _, c := range diff.Changes {
 		got = append(got, fmt.Sprint(c.Kind, c.Path))
 	}
-	for _, want := range []string{"1/etc/new", "2/bin/ls", "1/d"} {
+	for _, want := range []string{"A/etc/new", "D/bin/ls", "A/d/e"} {
 		if !strings.Contains(strings.Join(got, " "), want) {
 			w.Errorf("diff: %v, without %s", got, want)
 		}
