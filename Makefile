@@ -47,6 +47,25 @@ foreign:
 demo: ## build, start an engine, run a container with a published port, fetch its page, clean up
 	@bash scripts/demo.sh
 
+# The image of the virtual machine, one directory an architecture; berth's programs in it are built by mkimage.
+VMARCHES ?= $(shell $(GO) env GOARCH)
+VMIMAGE  := $(BIN)/vm
+.PHONY: vmimage
+vmimage: ## the virtual machine's image, into ./bin/vm (VMARCHES="amd64 arm64" for both)
+	@for a in $(VMARCHES); do \
+		$(GO) run ./vmimage/mkimage -arch $$a -o $(VMIMAGE)/$$a -ldflags '$(LDFLAGS)' -version '$(VERSION)' || exit 1; \
+	done
+
+.PHONY: vmimage-twice
+vmimage-twice: ## builds the image twice and compares every byte
+	@for a in $(VMARCHES); do \
+		once=$$(mktemp -d) && twice=$$(mktemp -d) || exit 1; \
+		$(GO) run ./vmimage/mkimage -arch $$a -o $$once -ldflags '$(LDFLAGS)' -version '$(VERSION)' >/dev/null && \
+		$(GO) run ./vmimage/mkimage -arch $$a -o $$twice -ldflags '$(LDFLAGS)' -version '$(VERSION)' >/dev/null && \
+		diff -r $$once $$twice && echo "image for $$a: two builds are the same"; rc=$$?; \
+		rm -rf $$once $$twice; [ $$rc -eq 0 ] || exit $$rc; \
+	done
+
 .PHONY: vet
 vet: ## go vet, with the tags of the supervisor
 	$(GO) vet -tags '$(CGOTAGS)' ./...

@@ -61,6 +61,13 @@ func rules() []rule {
 			"net/http":                         "small and resident",
 			"go.etcd.io/bbolt":                 "it keeps no database",
 		})},
+		{program: "berth-guestagent", cgo: "0", banned: with(map[string]string{
+			module + "guestagent/engine":       "the guest agent knows the engine as a program and a socket",
+			module + "hostagent":               "the two agents meet in internal/agentapi",
+			"github.com/containerd/containerd": "PID 1 is small: the kernel ends with it",
+			"net/http":                         "PID 1 is small: the kernel ends with it",
+			"os/exec":                          "PID 1 reaps everybody: os/exec would wait for the same processes",
+		})},
 		{program: "berth-hostagent", cgo: "0", banned: with(map[string]string{
 			module + "guestagent":                 "the two agents meet in internal/agentapi",
 			module + "cmd/berth":                  "programs are made of packages, not the reverse",
