@@ -86,7 +86,9 @@ func killedKeeper(t *testing.T, d vm.Driver, config func(*testing.T) (vm.Config,
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(parent(t, st.PID), syscall.SIGKILL); err != nil {
+	keeper := parent(t, st.PID)
+	small(t, keeper)
+	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
@@ -108,6 +110,65 @@ func killedKeeper(t *testing.T, d vm.Driver, config func(*testing.T) (vm.Config,
 	if err := again.Kill(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// small: a keeper of an idle machine takes little memory, that of the guest not counted, and sleeps.
+func small(t *testing.T, pid int) {
+	t.Helper()
+	const seconds = 10
+	time.Sleep(2 * time.Second) // what the start has left to do
+	before := switches(t, pid)
+	time.Sleep(seconds * time.Second)
+	woken := switches(t, pid) - before
+	pss := ownMemory(t, pid)
+	t.Logf("an idle keeper has %.1f MB and wakes up %.1f times a second", float64(pss)/1024, float64(woken)/seconds)
+	if pss > 40<<10 || woken > seconds {
+		t.Errorf("%d kB, %d wake-ups in %d s", pss, woken, seconds)
+	}
+}
+
+// switches counts how often a process has gone to sleep.
+func switches(t *testing.T, pid int) (n int) {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("tasks of %d: %v", pid, err)
+	}
+	for _, file := range files {
+		n += field(file, "\nvoluntary_ctxt_switches:")
+	}
+	return n
+}
+
+// field is the sum of all numbers that follow a name in a file.
+func field(file, name string) (sum int) {
+	b, _ := os.ReadFile(file)
+	for _, part := range strings.Split(string(b), name)[1:] {
+		n, _ := strconv.Atoi(strings.Fields(part)[0])
+		sum += n
+	}
+	return sum
+}
+
+// ownMemory is a process's proportional set in kB without what is the guest's.
+func ownMemory(t *testing.T, pid int) (kB int) {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	guests := false
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if !strings.HasSuffix(f[0], ":") {
+			guests = strings.Contains(line, "/memfd:")
+		}
+		if f[0] == "Pss:" && !guests {
+			n, _ := strconv.Atoi(f[1])
+			kB += n
+		}
+	}
+	return kB
 }
 
 func parent(t *testing.T, pid int) int {
