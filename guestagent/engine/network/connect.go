@@ -58,6 +58,12 @@ func (m *Manager) planConnect(old *sandboxRecord, ref string, want *apinet.Endpo
 	if err != nil {
 		return nil, endpointRecord{}, err
 	}
+	if want == nil {
+		want = &apinet.EndpointSettings{}
+	}
+	if err := refuseAddress(n, want); err != nil {
+		return nil, endpointRecord{}, err
+	}
 	if old.NetNS == "" || n.rec.Driver == driverHost {
 		return nil, endpointRecord{}, errdefs.Invalid("cannot connect container to host network - container must be created in host network mode")
 	}
@@ -71,9 +77,6 @@ func (m *Manager) planConnect(old *sandboxRecord, ref string, want *apinet.Endpo
 			return nil, endpointRecord{}, errdefs.Invalid("container cannot be connected to multiple networks with one of the networks in private (none) mode")
 		}
 		taken[ep.Interface] = true
-	}
-	if want == nil {
-		want = &apinet.EndpointSettings{}
 	}
 	name, err := interfaceName(n, want, taken)
 	if err != nil {

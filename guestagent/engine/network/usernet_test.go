@@ -146,6 +146,11 @@ func (w *world) connectAndBack(app, web *Sandbox) {
 	if got := read(w.t.(*testing.T), w.layout.Hosts("aaaaaaaaaaaaaaaa")); !strings.Contains(got, mine+"\tapp\n") {
 		w.t.Errorf("hosts:\n%s", got)
 	}
+	for _, other := range []string{"bridge", "none"} {
+		if err := w.Connect(ctx, "aaaaaaaaaaaaaaaa", other, &apinet.EndpointSettings{Aliases: []string{"visitor"}}, cfg); err == nil || !strings.HasPrefix(err.Error(), "network-scoped alias is supported only") {
+			w.t.Errorf("an alias on %s: %v", other, err)
+		}
+	}
 	if err := w.Connect(ctx, "aaaaaaaaaaaaaaaa", "front", nil, cfg); err == nil || err.Error() != "endpoint with name app already exists in network front" {
 		w.t.Errorf("connecting twice: %v", err)
 	}
