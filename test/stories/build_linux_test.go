@@ -69,6 +69,7 @@ func classicBuild(w *harness.World, archive []byte, o client.ImageBuildOptions) 
 func TestBuildAsOldClientsDo(t *testing.T) {
 	w := harness.New(t)
 	w.Part("steps, cache and image", classicSteps)
+	w.Part("contexts that look the same", classicAlike)
 	w.Part("failures", classicFailures)
 	w.Part("hostile contexts", classicHostile)
 	w.Part("on a network that somebody made", classicNetwork)
@@ -138,6 +139,16 @@ Successfully tagged classic:1
 	}
 	if out := w.Output(harness.Spec{Image: first.id, Cmd: []string{"ls", "/ctx"}}); out != "Dockerfile\nyes\n" {
 		w.Errorf("of the context there is %q", out)
+	}
+}
+
+// classicAlike builds from contexts whose files differ in nothing but what is in them.
+func classicAlike(w *harness.World) {
+	for _, body := range []string{"one", "two"} {
+		classicBuild(w, buildContext(w, "FROM bb\nCOPY f /f\n", harness.File{Name: "f", Body: []byte(body)}), client.ImageBuildOptions{Tags: []string{"alike:1"}})
+		if out := w.Output(harness.Spec{Image: "alike:1", Cmd: []string{"cat", "/f"}}); out != body {
+			w.Errorf("of a file with %q the image has %q", body, out)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package stories
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -140,4 +141,20 @@ func TestHealthAndRestarts(t *testing.T) {
 func kill(w *harness.World, id, signal string) error {
 	_, err := w.API.ContainerKill(w.Ctx(), id, client.ContainerKillOptions{Signal: signal})
 	return err
+}
+
+func TestEventsOfSaveAndLoad(t *testing.T) {
+	w := harness.New(t)
+	begun := time.Now()
+	saved, err := w.API.ImageSave(w.Ctx(), []string{"bb"})
+	w.Must(err)
+	loaded, err := w.API.ImageLoad(w.Ctx(), saved)
+	w.Must(err)
+	_, err = io.Copy(io.Discard, loaded)
+	w.Must(err)
+	w.Must(saved.Close())
+	w.Must(loaded.Close())
+	if got := past(w, begun, time.Now(), make(client.Filters).Add("type", "image")); fmt.Sprint(got) != "[image save image load]" {
+		t.Errorf("told: %v", got)
+	}
 }
