@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs the system packages that building and testing need, where they are missing. Debian and Ubuntu.
+# Installs the system packages that building and testing need, and those named as arguments, where they are missing.
+# Debian and Ubuntu.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 
-packages="gcc libc6-dev make pkg-config libseccomp-dev nftables iproute2 busybox-static util-linux procps kmod git ca-certificates python3-docker"
+packages="gcc libc6-dev make pkg-config libseccomp-dev nftables iproute2 busybox-static util-linux procps kmod git ca-certificates python3-docker $*"
 
 missing() {
 	for p in $packages; do
