@@ -155,15 +155,20 @@ func (a *agent) bringUp(ctx context.Context, modules *loader, kept *sync.WaitGro
 // startChildren starts berth's programs and keeps them running.
 func (a *agent) startChildren(ctx context.Context, kept *sync.WaitGroup) {
 	complain(os.Mkdir(systemCgroups, 0o755), delegate(systemCgroups))
-	for _, p := range []struct{ name, program, socket string }{
-		{"supervisor", "berth-supervisor", a.layout.SupervisorSocket()},
-		{"engine", "berth-engine", a.layout.Socket()},
+	for _, p := range []struct {
+		name, socket string
+		argv         []string
+	}{
+		{"supervisor", a.layout.SupervisorSocket(), []string{"berth-supervisor"}},
+		{"relay", "", []string{"berth-sharerelay", "-listen", fmt.Sprintf("vsock:%d", agentapi.PortFiles)}},
+		{"engine", a.layout.Socket(), []string{"berth-engine"}},
 	} {
 		cg, err := systemCgroup(p.name)
 		complain(err)
+		p.argv[0] = programs + "/" + p.argv[0]
 		c := &child{
 			name: p.name, socket: p.socket, reaper: a.reaper,
-			program: program{argv: []string{programs + "/" + p.program}, env: []string{searchPath, "HOME=/root", "TMPDIR=/var/tmp"}, stdout: os.Stderr, cgroup: cg},
+			program: program{argv: p.argv, env: []string{searchPath, "HOME=/root", "TMPDIR=/var/tmp"}, stdout: os.Stderr, cgroup: cg},
 			tell:    func(s agentapi.Child) { a.tell(agentapi.Event{Kind: agentapi.EventChild, Child: &s}) },
 		}
 		a.mu.Lock()

@@ -22,7 +22,7 @@ type child struct {
 	name    string
 	program program
 	reaper  *reaper
-	socket  string // where it listens. Who finds it taken is not needed: the engine may start a supervisor too
+	socket  string // where it listens, may be empty. While another has it none is started: the engine may start a supervisor too
 	tell    func(agentapi.Child)
 
 	mu    sync.Mutex

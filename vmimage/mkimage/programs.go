@@ -15,7 +15,7 @@ import (
 // programs builds berth's programs for the guest into dir and gives those that lie below /usr.
 func (o options) programs(ctx context.Context, dir string) ([]rootfs.File, error) {
 	var out []rootfs.File
-	for _, name := range []string{"berth-guestagent", "berth-engine", "berth-netd", "berth-init", "berth-supervisor"} {
+	for _, name := range []string{"berth-guestagent", "berth-engine", "berth-netd", "berth-init", "berth-sharerelay", "berth-supervisor"} {
 		file := filepath.Join(cmp.Or(o.prebuilt, dir), name)
 		if o.prebuilt == "" {
 			if err := o.build(ctx, name, file); err != nil {
