@@ -4,6 +4,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -37,14 +38,26 @@ func (s *Service) Open(ctx context.Context, ref string) (*Files, error) {
 	if r.Doomed {
 		return nil, errdefs.Conflict("container %s is marked for removal", r.Name)
 	}
-	if !r.State.running() {
-		return s.assembleFiles(ctx, &r)
-	}
-	dir, err := os.Open(fmt.Sprintf("/proc/%d/root", r.State.Pid))
+	dir, err := processRoot(&r)
 	if err != nil {
 		return nil, errdefs.System("opening the files of container %s: %w", r.Name, err)
 	}
+	if dir == nil {
+		return s.assembleFiles(ctx, &r)
+	}
 	return &Files{Dir: dir, IDs: s.mapping(r.Host), close: func() { dir.Close() }}, nil
+}
+
+// processRoot opens the root as a container's process sees it; nil where none runs, or has ended and nobody was told yet.
+func processRoot(r *Record) (*os.File, error) {
+	if !r.State.running() {
+		return nil, nil
+	}
+	root, err := os.Open(fmt.Sprintf("/proc/%d/root", r.State.Pid))
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return nil, nil
+	}
+	return root, err
 }
 
 func (s *Service) assembleFiles(ctx context.Context, r *Record) (_ *Files, err error) {
@@ -91,10 +104,8 @@ func (s *Service) Layers(ctx context.Context, ref string) (*os.File, user.Identi
 		return nil, user.IdentityMapping{}, err
 	}
 	r := e.snapshot()
-	var root *os.File
-	if r.State.running() {
-		root, err = os.Open(fmt.Sprintf("/proc/%d/root", r.State.Pid))
-	} else {
+	root, err := processRoot(&r)
+	if err == nil && root == nil {
 		root, err = s.imageRoot(ctx, &r)
 	}
 	return root, s.mapping(r.Host), err
