@@ -6,7 +6,7 @@ COMMIT   ?= $(shell git -c safe.directory='*' rev-parse HEAD 2>/dev/null || echo
 INFO     := github.com/berthhq/berth/internal/buildinfo
 LDFLAGS  := -s -w -X $(INFO).version=$(VERSION) -X $(INFO).commit=$(COMMIT)
 CGOTAGS  := netgo osusergo seccomp
-PLAIN    := berth berth-engine berth-netd berth-init
+PLAIN    := berth berth-engine berth-netd berth-init berth-hostagent
 # Programs that are modules of their own, and which program of docker each is, name:module.
 FOREIGN  := compose:github.com/docker/compose/v5 buildx:github.com/docker/buildx
 # Tests that are a module of their own, for a library that berth itself does not need.
