@@ -5,6 +5,7 @@ package container
 import (
 	"context"
 	"errors"
+	"fmt"
 	"syscall"
 
 	"github.com/berthhq/berth/guestagent/engine/network"
@@ -153,7 +154,11 @@ func (s *Service) attachNetwork(ctx context.Context, r *Record, links []network.
 	if _, shared := netContainer(r.Host.NetworkMode); shared {
 		return nil, nil
 	}
-	return s.Networks.Attach(ctx, s.sandboxConfig(ctx, r, links))
+	sb, err := s.Networks.Attach(ctx, s.sandboxConfig(ctx, r, links))
+	if err != nil {
+		return nil, fmt.Errorf("failed to set up container networking: %w", err)
+	}
+	return sb, nil
 }
 
 // startError words a failed start as docker does: clients look for these words.
