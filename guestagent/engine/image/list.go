@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -185,7 +186,11 @@ func (s *Service) ImageList(ctx context.Context, o ListOptions) ([]image.Summary
 	out := []image.Summary{}
 	for _, g := range all {
 		if tags, ok := keep(g); ok {
-			out = append(out, s.summary(g, tags))
+			sum := s.summary(g, tags)
+			if len(o.Filters["reference"]) > 0 {
+				sum.RepoDigests = ofRepositories(sum.RepoDigests, tags)
+			}
+			out = append(out, sum)
 		}
 	}
 	if o.SharedSize {
@@ -199,6 +204,15 @@ func (s *Service) ImageList(ctx context.Context, o ListOptions) ([]image.Summary
 		}
 	}
 	return out, nil
+}
+
+// ofRepositories keeps the digests in the repositories that tags are of. Clients list an image once more for a repository
+// that has a digest alone.
+func ofRepositories(digests, tags []string) []string {
+	return slices.DeleteFunc(digests, func(d string) bool {
+		name, _, _ := strings.Cut(d, "@")
+		return !slices.ContainsFunc(tags, func(t string) bool { return t[:strings.LastIndex(t, ":")] == name })
+	})
 }
 
 func (s *Service) summary(g *group, tags []string) image.Summary {

@@ -155,7 +155,11 @@ func TestListFilters(t *testing.T) {
 			t.Errorf("filter %v: %v", bad, err)
 		}
 	}
-	list, err := s.ImageList(ctx, ListOptions{SharedSize: true, Manifests: true})
+	list, err := s.ImageList(ctx, ListOptions{Filters: filters("reference", "mid")})
+	if err != nil || len(list) != 1 || len(list[0].RepoTags) != 1 || len(list[0].RepoDigests) != 1 || !strings.HasPrefix(list[0].RepoDigests[0], "mid@sha256:") {
+		t.Errorf("by one of its names: %+v, %v", list, err)
+	}
+	list, err = s.ImageList(ctx, ListOptions{SharedSize: true, Manifests: true})
 	if err != nil || len(list) != 3 {
 		t.Fatalf("list: %v, %v", list, err)
 	}
