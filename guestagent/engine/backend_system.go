@@ -49,11 +49,11 @@ func (b systemBackend) Info(ctx context.Context) (*system.Info, error) {
 		LoggingDriver: e.defaults().LogConfig.Type, CgroupDriver: e.cgroups.Driver, CgroupVersion: e.cgroups.Version,
 		KernelVersion: kernelVersion(), OperatingSystem: osName(), OSVersion: osRelease("VERSION_ID"), OSType: "linux", Architecture: architecture(),
 		IndexServerAddress: "https://index.docker.io/v1/",
-		RegistryConfig:     &registry.ServiceConfig{Mirrors: c.Mirrors, IndexConfigs: map[string]*registry.IndexInfo{"docker.io": {Name: "docker.io", Mirrors: c.Mirrors, Secure: true, Official: true}}},
+		RegistryConfig:     registryConfig(c.Mirrors, c.Insecure),
 		NCPU:               goruntime.NumCPU(), MemTotal: int64(container.MachineMemory()), DockerRootDir: e.opts.Layout.Root,
 		HTTPProxy: c.Proxies.HTTP, HTTPSProxy: c.Proxies.HTTPS, NoProxy: c.Proxies.No, Name: host, Labels: append([]string{}, c.Labels...),
 		ServerVersion: buildinfo.Version(), Runtimes: map[string]system.RuntimeWithStatus{"runc": {Runtime: system.Runtime{Path: "berth-supervisor"}}},
-		DefaultRuntime: "runc", Swarm: swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive, RemoteManagers: []swarm.Peer{}}, LiveRestoreEnabled: true,
+		DefaultRuntime: "runc", Swarm: swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive}, LiveRestoreEnabled: true,
 		InitBinary: "berth-init", FirewallBackend: &system.FirewallInfo{Driver: "nftables"}, SecurityOptions: e.securityOptions(),
 		CDISpecDirs: []string{"/etc/cdi", "/var/run/cdi"}, Warnings: warnings,
 	}, nil

@@ -40,6 +40,7 @@ type Networks interface {
 	Disconnect(ctx context.Context, containerID, net string, force bool) error
 	Rename(ctx context.Context, containerID, name string) error
 	Sandbox(containerID string) (*network.Sandbox, error)
+	NetworkID(ref string) string
 	Reconcile(ctx context.Context, live []string) error
 }
 

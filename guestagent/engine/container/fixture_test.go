@@ -351,6 +351,8 @@ func (f *fakeNetworks) Sandbox(id string) (*network.Sandbox, error) {
 	return nil, errdefs.NotFound("container %s has no network", id)
 }
 
+func (f *fakeNetworks) NetworkID(ref string) string { return "id of " + ref }
+
 func (f *fakeNetworks) Reconcile(_ context.Context, live []string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -94,7 +94,7 @@ func (s *Service) shownImage(ctx context.Context, r *Record) string {
 	return r.Config.Image
 }
 
-// allNames are the container's name and those that legacy links give it.
+// allNames are the container's name and those that legacy links give it, sorted as dockerd's.
 func (s *Service) allNames(r *Record) []string {
 	out := []string{"/" + r.Name}
 	for _, e := range s.entries() {
@@ -105,7 +105,7 @@ func (s *Service) allNames(r *Record) []string {
 			}
 		}
 	}
-	slices.Sort(out[1:])
+	slices.Sort(out)
 	return out
 }
 
@@ -137,6 +137,16 @@ func (s *Service) networksOf(r *Record) (map[string]*network.EndpointSettings, n
 	mode := r.Host.NetworkMode
 	if _, shared := netContainer(mode); !shared && mode != "" && nets[string(mode)] == nil && (len(nets) == 0 || mode != network.NetworkBridge) {
 		nets[string(mode)] = &network.EndpointSettings{}
+	}
+	if !r.State.StartedAt.IsZero() { // it was there once: Compose looks whether it still belongs there
+		for name, ep := range nets {
+			was := network.EndpointSettings{}
+			if ep != nil {
+				was = *ep
+			}
+			was.NetworkID = s.Networks.NetworkID(name)
+			nets[name] = &was
+		}
 	}
 	return nets, network.PortMap{}
 }

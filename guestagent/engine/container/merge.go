@@ -136,6 +136,12 @@ func (s *Service) mergeDefaults(h *container.HostConfig) {
 	if h.IpcMode == "" {
 		h.IpcMode = container.IPCModePrivate
 	}
+	if h.SecurityOpt == nil && (h.Privileged || h.PidMode.IsHost() || h.IpcMode.IsHost()) {
+		h.SecurityOpt = []string{"label=disable"} // told even where there is no SELinux, as dockerd does
+	}
+	if h.OomKillDisable == nil && d.Cgroups.Version == "1" { // a setting that cgroups of version 2 have not
+		h.OomKillDisable = new(bool)
+	}
 	if h.CgroupnsMode == "" {
 		h.CgroupnsMode = d.CgroupNS
 		if h.Privileged && d.CgroupNS != container.CgroupnsModePrivate {

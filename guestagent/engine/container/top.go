@@ -33,11 +33,11 @@ func (s *Service) ContainerTop(ctx context.Context, ref, psArgs string) (contain
 		return none, err
 	}
 	r := e.snapshot()
+	if r.State.Status == container.StateRestarting {
+		return none, errdefs.Conflict("Container %s is restarting, wait until the container is running", r.ID)
+	}
 	if !r.State.running() {
 		return none, errdefs.Conflict("container %s is not running", r.ID)
-	}
-	if r.State.Status == container.StateRestarting {
-		return none, errdefs.Conflict("container %s is restarting, wait until the container is running", r.ID)
 	}
 	pids, err := s.Runtime.Pids(ctx, r.ID)
 	if err != nil {

@@ -282,6 +282,17 @@ func (m *Manager) Sandbox(containerID string) (*Sandbox, error) {
 	return m.sandbox(rec), nil
 }
 
+// NetworkID is the ID of the network that a name or the beginning of an ID means, "" where there is none.
+func (m *Manager) NetworkID(ref string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, err := m.find(ref)
+	if err != nil {
+		return ""
+	}
+	return n.rec.ID
+}
+
 // record gives a container's record, or nil. It is replaced, never changed.
 func (m *Manager) record(containerID string) *sandboxRecord {
 	m.mu.Lock()

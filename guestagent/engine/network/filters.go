@@ -3,6 +3,7 @@
 package network
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ func listFilter(filters map[string]map[string]bool) (matcher, error) {
 	for key, values := range filters {
 		switch key {
 		case "name":
-			all = append(all, anyOf(values, func(n *network, v string) bool { return strings.Contains(n.rec.Name, v) }))
+			all = append(all, anyOf(values, func(n *network, v string) bool { return named(n.rec.Name, v) }))
 		case "id":
 			all = append(all, anyOf(values, func(n *network, v string) bool { return strings.HasPrefix(n.rec.ID, v) }))
 		case "driver":
@@ -46,6 +47,12 @@ func listFilter(filters map[string]map[string]bool) (matcher, error) {
 		}
 	}
 	return every(all), nil
+}
+
+// named takes v for a regular expression or for a part of the name, as docker does.
+func named(name, v string) bool {
+	re, err := regexp.Compile(v)
+	return err == nil && re.MatchString(name) || strings.Contains(name, v)
 }
 
 // pruneFilter understands docker's filters of network prune.

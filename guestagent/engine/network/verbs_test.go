@@ -129,7 +129,7 @@ func TestRemoveInspectAndPrune(t *testing.T) {
 		t.Errorf("inspect: %+v, %v", got, err)
 	}
 	for filter, want := range map[string]string{
-		"label=tier": "idle used", "label=tier=2": "idle", "name=e": "bridge idle kept none used", "driver=null": "none",
+		"label=tier": "idle used", "label=tier=2": "idle", "name=e": "bridge idle kept none used", "name=^idle$": "idle", "driver=null": "none",
 		"type=builtin": "bridge host none", "dangling=true": "idle kept", "id=" + id[:9]: "used", "scope=swarm": "",
 	} {
 		key, value, _ := strings.Cut(filter, "=")
