@@ -74,6 +74,32 @@ func unmountBelow(root string) error {
 	return nil
 }
 
+// share makes a directory a shared mount of its own, unless it lies on one. What is unmounted below it then goes from the
+// mount namespaces too that were made meanwhile as slaves, as those of the supervisor's parked processes are: these would
+// keep the file of a layer that is removed.
+func share(dir string) error {
+	list, err := mountinfo.GetMounts(mountinfo.ParentsFilter(dir))
+	if err != nil {
+		return err
+	}
+	var on *mountinfo.Info
+	for _, m := range list {
+		if on == nil || len(m.Mountpoint) >= len(on.Mountpoint) {
+			on = m
+		}
+	}
+	if on != nil && strings.Contains(on.Optional, "shared:") {
+		return nil
+	}
+	if err := unix.Mount(dir, dir, "", unix.MS_BIND, ""); err != nil {
+		return &os.PathError{Op: "bind", Path: dir, Err: err}
+	}
+	if err := unix.Mount("", dir, "", unix.MS_SHARED, ""); err != nil {
+		return &os.PathError{Op: "sharing the mount", Path: dir, Err: err}
+	}
+	return nil
+}
+
 // probe mounts an image, and an overlay on it, to see whether this machine does: the kernel may lack either, and file
 // systems are not stacked more than twice on one another.
 func probe(root string) (err error) {

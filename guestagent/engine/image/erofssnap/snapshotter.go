@@ -57,6 +57,9 @@ func Open(root string) (*Snapshotter, error) {
 		return nil, errdefs.NotImplemented("this machine does not serve images from EROFS below %s: %w", root, err)
 	}
 	s := &Snapshotter{dir: filepath.Join(root, "snapshots"), mounted: map[string]bool{}}
+	if err := share(s.dir); err != nil {
+		return nil, err
+	}
 	if s.ms, err = storage.NewMetaStore(filepath.Join(root, "metadata.db")); err != nil {
 		return nil, err
 	}
@@ -66,6 +69,7 @@ func Open(root string) (*Snapshotter, error) {
 	}
 	if err != nil {
 		_ = s.ms.Close()
+		_ = unmount(s.dir)
 		return nil, err
 	}
 	return s, nil
@@ -308,6 +312,7 @@ func (s *Snapshotter) Close() error {
 	for id := range s.mounted {
 		errs = append(errs, s.hide(id))
 	}
+	errs = append(errs, unmount(s.dir))
 	if err := s.Snapshotter.Close(); err != nil {
 		errs = append(errs, fmt.Errorf("closing the snapshotter: %w", err))
 	}

@@ -5,12 +5,14 @@ package erofssnap
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/containerd/v2/core/mount"
@@ -114,7 +116,9 @@ func mountsBelow(t *testing.T, root string) (list []string) {
 		t.Fatal(err)
 	}
 	for _, m := range got {
-		list = append(list, m.Mountpoint)
+		if m.FSType == "erofs" {
+			list = append(list, m.Mountpoint)
+		}
 	}
 	return list
 }
@@ -155,6 +159,48 @@ func TestLayersAreImages(t *testing.T) {
 	}
 	if got := mountsBelow(t, root); len(got) != 0 {
 		t.Errorf("mounted after the end: %v", got)
+	}
+}
+
+// A mount namespace that was made while a layer was mounted, as a parked process has it, does not keep it.
+func TestNamespacesKeepNoRemovedLayer(t *testing.T) {
+	root, ctx := t.TempDir(), context.Background()
+	s := openAt(t, root)
+	defer s.Close()
+	committed(t, s, "a", "")
+	if _, err := s.View(ctx, "v", "a"); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("unshare", "-m", "--propagation", "slave", "sleep", "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	seen := func() bool {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(b), root+"/snapshots/1/fs")
+	}
+	exe := ""
+	for range 500 {
+		if exe, _ = os.Readlink(fmt.Sprintf("/proc/%d/exe", cmd.Process.Pid)); strings.Contains(exe, "sleep") || strings.Contains(exe, "coreutils") {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if !seen() {
+		t.Fatalf("%s does not see the layer", exe)
+	}
+	if err := s.Remove(ctx, "v"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remove(ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if seen() {
+		t.Error("a namespace still has the layer that was removed")
 	}
 }
 
