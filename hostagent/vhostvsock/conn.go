@@ -41,6 +41,10 @@ const (
 // closeTimeout is how long a guest may take to agree to a close, as Linux has it.
 const closeTimeout = 8 * time.Second
 
+// askAfter is how long a writer waits for credit before the guest is asked. Linux tells by itself when three quarters of
+// its buffer are read; asked at once, it would answer with the little that it has read until then, over and over.
+const askAfter = 20 * time.Millisecond
+
 // Conn is one stream. It is a transport.Conn.
 type Conn struct {
 	d   *Device
@@ -59,12 +63,12 @@ type Conn struct {
 	consumed uint32 // all that was read, modulo 2^32
 	told     uint32 // consumed as the guest knows it
 
-	out       []byte // what Write wants sent
-	taken     int    // how much of it was
-	sent      uint32 // all that was sent, modulo 2^32
-	peerAlloc uint32 // what the guest promises
-	peerTaken uint32 // what it has read of sent
-	asked     bool   // for credit, in this wait
+	out       []byte      // what Write wants sent
+	taken     int         // how much of it was
+	sent      uint32      // all that was sent, modulo 2^32
+	peerAlloc uint32      // what the guest promises
+	peerTaken uint32      // what it has read of sent
+	asker     *time.Timer // asks for credit once a wait for it is long
 
 	guestEnded bool // sends no more
 	guestDeaf  bool // receives no more
@@ -99,8 +103,10 @@ func (c *Conn) end(failed error) {
 	}
 	c.state, c.failed, c.out = closed, failed, nil
 	c.unsaid &= sayReset
-	if c.closer != nil {
-		c.closer.Stop()
+	for _, t := range []*time.Timer{c.closer, c.asker} {
+		if t != nil {
+			t.Stop()
+		}
 	}
 	c.d.grown.Add(-int64(c.window - leastWindow))
 	c.d.remove(c)

@@ -2,6 +2,8 @@
 
 package vhostvsock
 
+import "time"
+
 // credit is what may be sent now.
 func (c *Conn) credit() int {
 	flying := c.sent - c.peerTaken
@@ -21,7 +23,6 @@ func (c *Conn) credited(h *header) bool {
 		c.peerAlloc, c.peerTaken = h.bufAlloc, h.fwdCnt
 	}
 	if len(c.out) > 0 && c.credit() > 0 {
-		c.asked = false
 		c.d.pending.ready(c)
 	}
 	return true
@@ -48,4 +49,21 @@ func (c *Conn) read(n int) bool {
 	}
 	c.say(sayCredit)
 	return true
+}
+
+// askLater has the guest asked for credit, once, where none comes by itself. Nothing is asked for twice in one wait: the
+// guest tells when it has read.
+func (c *Conn) askLater() {
+	if c.asker != nil {
+		c.asker.Reset(askAfter)
+		return
+	}
+	c.asker = time.AfterFunc(askAfter, func() {
+		c.mu.Lock()
+		if c.state == open && len(c.out) > 0 && c.credit() == 0 {
+			c.say(sayAskCredit)
+		}
+		c.mu.Unlock()
+		c.d.pump()
+	})
 }

@@ -138,8 +138,10 @@ func (c *Conn) emit(segs [][]byte) (n int) {
 	if c.out = c.out[len(data):]; len(data) > 0 && len(c.out) == 0 {
 		c.changed.Broadcast()
 	}
-	if c.unsaid != 0 || len(c.out) > 0 && (c.credit() > 0 || !c.asked) {
+	if c.unsaid != 0 || len(c.out) > 0 && c.credit() > 0 {
 		c.d.pending.ready(c)
+	} else if h.op == opData && len(c.out) > 0 {
+		c.askLater()
 	}
 	return headerLen + len(data)
 }
@@ -159,9 +161,8 @@ func (c *Conn) choose(h *header) (said uint8) {
 		h.op, h.flags, said = opShutdown, shutSend, sayShutSend
 	case c.unsaid&sayCredit != 0:
 		h.op, said = opCreditUpdate, sayCredit
-	case len(c.out) > 0 && !c.asked:
-		c.asked = true
-		h.op = opCreditRequest
+	case c.unsaid&sayAskCredit != 0:
+		h.op, said = opCreditRequest, sayAskCredit
 	}
 	return said
 }

@@ -93,7 +93,10 @@ func (c *Conn) Write(p []byte) (int, error) {
 		c.mu.Unlock()
 		return 0, c.opError("write", err)
 	}
-	c.out, c.taken, c.asked = p, 0, false
+	c.out, c.taken = p, 0
+	if c.credit() == 0 {
+		c.askLater()
+	}
 	c.d.pending.ready(c)
 	c.mu.Unlock()
 	c.d.pump()
