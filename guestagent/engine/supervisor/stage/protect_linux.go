@@ -54,8 +54,9 @@ func (a *assembly) protectPaths() error {
 		return step("making an empty directory", err)
 	}
 	defer unix.Close(empty)
+	dir, file := &cover{fd: empty}, &cover{fd: a.null}
 	for _, p := range a.spec.MaskedPaths {
-		if err := a.mask(p, empty); err != nil {
+		if err := a.mask(p, dir, file); err != nil {
 			return step("masking "+p, err)
 		}
 	}
@@ -100,7 +101,7 @@ func (a *assembly) freeze(name string) error {
 	return unix.MoveMount(tree, "", at, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
 }
 
-func (a *assembly) mask(name string, empty int) error {
+func (a *assembly) mask(name string, dir, file *cover) error {
 	at, err := a.sensitive(name)
 	if err != nil || at < 0 {
 		return err
@@ -110,14 +111,29 @@ func (a *assembly) mask(name string, empty int) error {
 	if err := unix.Fstat(at, &st); err != nil {
 		return err
 	}
-	cover := a.null
 	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		cover = empty
+		return dir.over(at)
 	}
-	tree, err := unix.OpenTree(cover, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
-	if err != nil {
-		return err
+	return file.over(at)
+}
+
+// cover is a mount that hides several places. The first gets the mount itself, since Linux before 6.15 makes copies only
+// of what is attached.
+type cover struct {
+	fd     int
+	placed bool
+}
+
+func (c *cover) over(at int) error {
+	tree := c.fd
+	if c.placed {
+		var err error
+		if tree, err = unix.OpenTree(c.fd, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH); err != nil {
+			return err
+		}
+		defer unix.Close(tree)
 	}
-	defer unix.Close(tree)
-	return unix.MoveMount(tree, "", at, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	err := unix.MoveMount(tree, "", at, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	c.placed = c.placed || err == nil
+	return err
 }
