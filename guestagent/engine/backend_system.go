@@ -15,7 +15,6 @@ import (
 	"github.com/berthhq/berth/guestagent/engine/runtime"
 	"github.com/berthhq/berth/internal/buildinfo"
 	apievents "github.com/moby/moby/api/types/events"
-	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/api/types/swarm"
 	"github.com/moby/moby/api/types/system"
 	"golang.org/x/sys/unix"
