@@ -57,7 +57,8 @@ func (m *mount) notifications(s Stream) (end bool, err error) {
 			}
 			ack(f.ID, err)
 		case fusewire.FrameForget:
-			ack(f.ID, forgetNames())
+			busy.Add(1)
+			go func() { defer busy.Done(); ack(f.ID, forgetNames()) }() // seconds, in a guest that is busy
 		case fusewire.FrameEnd:
 			ack(f.ID, nil)
 			return true, nil

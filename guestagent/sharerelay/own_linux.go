@@ -97,6 +97,10 @@ func (r *replay) lookup(e *fusewire.Event, h fusewire.Header, name string, msg [
 	if h.Node == e.Parent && name == e.Name {
 		switch e.Kind {
 		case fusewire.EventCreate:
+			if e.Mode&fusewire.ModeType == fusewire.ModeDir {
+				h.Op = fusewire.OpKnown // to make a directory anew would take it from whoever is in it
+				return ask(h, name)
+			}
 			r.m.fail(h.Unique, fusewire.ENOENT)
 			return nil
 		case fusewire.EventDelete:
@@ -104,7 +108,7 @@ func (r *replay) lookup(e *fusewire.Event, h fusewire.Header, name string, msg [
 			return nil
 		case fusewire.EventMove:
 			h.Node = e.ToNode
-			msg = ask(h, e.ToName)
+			msg = ask(h, e.ToName) // still a LOOKUP
 		}
 		r.asked.Store(h.Unique)
 		return msg

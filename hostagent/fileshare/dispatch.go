@@ -15,6 +15,8 @@ func operationOf(op fusewire.Opcode) operation {
 	switch op {
 	case fusewire.OpLookup:
 		return (*Server).lookup
+	case fusewire.OpKnown:
+		return (*Server).known
 	case fusewire.OpGetattr:
 		return (*Server).getattr
 	case fusewire.OpSetattr:
@@ -146,6 +148,18 @@ func (s *Server) silent(h fusewire.Header, in *fusewire.Reader) {
 	}
 }
 
+// fresh forgets what a mount before this one knew.
+func (s *Server) fresh() {
+	s.nodes.forgetAll()
+	for _, h := range s.handles.all() {
+		s.handles.remove(h.id, h.node)
+		_ = h.file.Close()
+	}
+	if s.journal.kept() {
+		_ = s.rewrite()
+	}
+}
+
 const wanted = fusewire.InitAsyncRead | fusewire.InitAtomicTrunc | fusewire.InitBigWrites | fusewire.InitReaddirplus |
 	fusewire.InitReaddirAuto | fusewire.InitAsyncDIO | fusewire.InitParallelDirops | fusewire.InitMaxPages |
 	fusewire.InitCacheSymlinks | fusewire.InitExplicitInval | fusewire.InitKillprivV2 | fusewire.InitExt |
@@ -164,6 +178,7 @@ func (s *Server) initialise(_ *node, r *request) error {
 	flags &= wanted | s.lockFlags()
 	s.minor.Store(min(minor, fusewire.Minor))
 	s.expireOnly.Store(flags&fusewire.InitExpireOnly != 0)
+	s.fresh()
 	le := binary.LittleEndian
 	b := r.out
 	for _, v := range [...]uint32{fusewire.Major, min(minor, fusewire.Minor), min(readahead, fusewire.MaxData), uint32(flags)} {

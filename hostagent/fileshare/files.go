@@ -40,6 +40,7 @@ func (s *Server) open(n *node, r *request) error {
 	if err != nil {
 		return err
 	}
+	s.journal.note("open %d %d %d", h.id, n.id, flags)
 	out := uint32(0)
 	if keep {
 		out |= fusewire.OpenKeepCache
@@ -132,6 +133,7 @@ func (s *Server) opened(n *node, f *tree.File, flags uint32, e *fusewire.Entry, 
 		s.nodes.forget(n.id, 1)
 		return err
 	}
+	s.journal.note("open %d %d %d", h.id, n.id, flags)
 	if st, err := f.Stat(); err == nil {
 		n.mu.Lock()
 		n.cached = versionOf(&st.Attr)
@@ -263,6 +265,7 @@ func (s *Server) release(n *node, r *request) error {
 	if h == nil {
 		return fusewire.EBADF
 	}
+	s.journal.note("shut %d", fh)
 	h.mu.Lock()
 	for _, o := range h.owners {
 		s.unlockOwner(n, o)

@@ -34,14 +34,22 @@ func newHandles(max int) *handles {
 // add records an open file. Where the table is full the file is closed.
 func (t *handles) add(n *node, f *tree.File, flags uint32) (*handle, error) {
 	t.mu.Lock()
+	t.last++
+	id := t.last
+	t.mu.Unlock()
+	return t.put(id, n, f, flags)
+}
+
+// put records an open file under a number.
+func (t *handles) put(id uint64, n *node, f *tree.File, flags uint32) (*handle, error) {
+	h := &handle{id: id, node: n, file: f, flags: flags}
+	t.mu.Lock()
 	if len(t.byID) >= t.max {
 		t.mu.Unlock()
 		_ = f.Close()
 		return nil, fusewire.ENFILE
 	}
-	t.last++
-	h := &handle{id: t.last, node: n, file: f, flags: flags}
-	t.byID[h.id] = h
+	t.byID[id] = h
 	t.mu.Unlock()
 	n.mu.Lock()
 	n.handles = append(n.handles, h)
@@ -73,6 +81,17 @@ func (t *handles) remove(id uint64, n *node) *handle {
 	n.handles = slices.DeleteFunc(n.handles, func(o *handle) bool { return o == h })
 	n.mu.Unlock()
 	return h
+}
+
+// all is every handle at this moment.
+func (t *handles) all() []*handle {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := make([]*handle, 0, len(t.byID))
+	for _, h := range t.byID {
+		out = append(out, h)
+	}
+	return out
 }
 
 // closeAll ends every handle.

@@ -92,6 +92,19 @@ func (s *Server) lookup(n *node, r *request) error {
 	return s.tell(n, dir, name, r)
 }
 
+// known is lookup of a name that the guest has looked up already.
+func (s *Server) known(n *node, r *request) error {
+	dir, name, err := s.named(n, r)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if s.nodes.child(n, name) == nil {
+		return fusewire.ENOENT
+	}
+	return s.tell(n, dir, name, r)
+}
+
 // tell answers with an entry.
 func (s *Server) tell(n *node, dir tree.Ref, name string, r *request) error {
 	e, _, err := s.entry(n, dir, name)

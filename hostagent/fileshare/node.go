@@ -17,6 +17,7 @@ type node struct {
 	typ uint32 // type bits of the mode
 
 	// nodes.mu guards these.
+	adopted  bool   // of a server before: nobody knows how often the kernel was told
 	lookups  uint64 // how often the kernel was told; it gives them back by FORGET
 	parent   *node  // nil of the root, and of what has no name any more
 	name     string
@@ -54,13 +55,14 @@ type nodes struct {
 	last uint64
 	max  int
 	root *node
+	note func(*node) // called for each node that gets or loses its place, with mu held
 	gone func(*node) // called for each node that leaves the table, with mu held
 }
 
-func newNodes(root tree.ID, max int, gone func(*node)) *nodes {
+func newNodes(root tree.ID, max int, note, gone func(*node)) *nodes {
 	n := &node{id: fusewire.RootID, key: root, dir: true, lookups: 1}
 	return &nodes{
-		byID: map[uint64]*node{n.id: n}, byFl: map[tree.ID]*node{root: n}, last: epoch(), max: max, root: n, gone: gone,
+		byID: map[uint64]*node{n.id: n}, byFl: map[tree.ID]*node{root: n}, last: epoch(), max: max, root: n, note: note, gone: gone,
 	}
 }
 
@@ -131,6 +133,7 @@ func (t *nodes) nameless(s *tree.Stat) (*node, error) {
 	t.last++
 	n := &node{id: t.last, key: s.ID, typ: fusewire.ModeRegular, lookups: 1}
 	t.byID[n.id], t.byFl[n.key] = n, n
+	t.note(n)
 	return n, nil
 }
 
@@ -155,6 +158,7 @@ func (t *nodes) attach(n, parent *node, name string) {
 	}
 	parent.children[name] = n
 	n.parent, n.name = parent, name
+	t.note(n)
 }
 
 // detach takes a node's name away.
@@ -167,6 +171,7 @@ func (t *nodes) detach(n *node) {
 		delete(p.children, n.name)
 	}
 	n.parent, n.name = nil, ""
+	t.note(n)
 	t.sweep(p)
 	t.sweep(n)
 }
@@ -198,8 +203,18 @@ func (t *nodes) forget(id, count uint64) {
 	if n == nil || n == t.root {
 		return
 	}
+	if n.adopted { // the kernel forgets a node as a whole
+		count = n.lookups
+	}
 	n.lookups -= min(count, n.lookups)
 	t.sweep(n)
+}
+
+// forgetAll empties the table.
+func (t *nodes) forgetAll() {
+	for _, n := range t.all() {
+		t.forget(n.id, 1<<64-1)
+	}
 }
 
 // child finds a node by its place.

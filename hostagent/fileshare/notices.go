@@ -166,9 +166,6 @@ func (s *Server) tellNotices(out *bufio.Writer) error {
 
 // tellAll makes the guest forget every name, and the attributes and data of every file.
 func (s *Server) tellAll(out *bufio.Writer) error {
-	if err := (fusewire.Frame{Kind: fusewire.FrameForget}).Write(out); err != nil {
-		return err
-	}
 	for _, n := range s.nodes.all() {
 		body := fusewire.AppendInvalInode(nil, n.id)
 		if err := (fusewire.Frame{Kind: fusewire.FrameRaw, Body: body}).Write(out); err != nil {
@@ -183,7 +180,7 @@ func (s *Server) tellAll(out *bufio.Writer) error {
 			return err
 		}
 	}
-	return nil
+	return (fusewire.Frame{Kind: fusewire.FrameForget}).Write(out)
 }
 
 // expire makes a name one that must be asked for again, where the guest's kernel can tell that from one that is gone.

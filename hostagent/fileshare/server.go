@@ -34,6 +34,7 @@ type Options struct {
 	Path     string // of the directory or the single file on the host
 	ReadOnly bool
 	Owners   string // file for owners that files cannot carry; "" keeps those in memory
+	Journal  string // file by which a server goes on where one before it was killed; "" keeps none
 	NoWatch  bool   // nothing is watched, as where the host has no watcher: all is told for 100 ms
 	Nodes    int    // bound on files the guest knows at once, 0 for the default
 	Handles  int    // bound on files the guest has open at once, 0 for the default
@@ -58,6 +59,7 @@ type Server struct {
 	lockFiles  atomic.Int64
 	pins       atomic.Int64
 	notices    notices
+	journal    journal
 	loose      loose
 
 	closing   chan struct{}
@@ -101,7 +103,7 @@ func (s *Server) start() error {
 	if err != nil {
 		return err
 	}
-	s.nodes = newNodes(st.ID, s.opt.Nodes, s.left)
+	s.nodes = newNodes(st.ID, s.opt.Nodes, s.journal.node, s.left)
 	s.nodes.root.dir = !s.tree.File()
 	s.notices.init()
 	if !s.opt.NoWatch && !s.tree.File() {
@@ -111,11 +113,12 @@ func (s *Server) start() error {
 		}
 		s.guard(s.nodes.root, root) // no lookup leads to the root, yet it can be watched in the guest
 	}
-	return nil
+	return s.restore()
 }
 
 // left gives back what a node that leaves the table held.
 func (s *Server) left(n *node) {
+	s.journal.note("gone %d", n.id)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s.unpin(n)
@@ -139,6 +142,7 @@ func (s *Server) Close() error {
 	if s.watch != nil {
 		_ = s.watch.Close()
 	}
+	s.journal.close()
 	s.handles.closeAll()
 	for _, n := range s.nodes.all() {
 		s.left(n)

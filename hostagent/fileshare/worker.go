@@ -110,6 +110,9 @@ func (w *worker) handle(h fusewire.Header, body []byte, cancel <-chan struct{}) 
 	defer release(b)
 	r := &request{Header: h, in: fusewire.NewReader(body), out: (*b)[:fusewire.ReplyHeader], cancel: cancel}
 	err := w.s.dispatch(r)
+	if w.s.journal.flush() {
+		_ = w.s.rewrite()
+	}
 	errno := fusewire.OK
 	if err != nil && !errors.As(err, &errno) {
 		errno = fusewire.EIO

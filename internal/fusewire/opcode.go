@@ -48,6 +48,9 @@ const (
 	OpCopyFileRange Opcode = 47
 	OpSyncfs        Opcode = 50
 	OpTmpfile       Opcode = 51
+
+	// OpKnown is our own, from the relay: LOOKUP, but only of what the kernel has been told of already.
+	OpKnown Opcode = 0x4b4e
 )
 
 // Silent says that the kernel waits for no answer and takes none.

@@ -58,13 +58,17 @@ func TestFigures(t *testing.T) {
 	if _, err := exec.LookPath("rg"); err == nil {
 		compare("ripgrep, warm", 5, func(root string, _ int) { _ = exec.Command("rg", "-c", "nowhere", root+"/repo").Run() })
 	}
-	compare("create 5,000 files of 4 KB (npm-like)", 3, func(root string, r int) { npmLike(t, filepath.Join(root, fmt.Sprintf("npm%s%d", filepath.Base(root), r))) })
+	compare("create 5,000 files of 4 KB (npm-like)", 3, func(root string, r int) {
+		npmLike(t, filepath.Join(root, fmt.Sprintf("npm%s%d", filepath.Base(root), r)))
+	})
 	compare("copy 1 GB (read and write on the share)", 3, func(root string, _ int) { copyFile(t, filepath.Join(root, "big"), filepath.Join(root, "copy")) })
 	compare("read 1 GB, cached", 3, func(root string, _ int) { drain(t, filepath.Join(root, "big")) })
 	compare("write 1 GB in pieces of 128 KB", 3, func(root string, _ int) { pour(t, filepath.Join(root, "poured"), 1<<30) })
 	compare("append 20,000 lines, unbuffered", 3, func(root string, _ int) { lines(t, filepath.Join(root, "log"), 20000) })
 	if _, err := exec.LookPath("sqlite3"); err == nil {
-		compare("sqlite3, 200 commits", 3, func(root string, r int) { sqlite(t, filepath.Join(root, fmt.Sprintf("db%s%d", filepath.Base(root), r)), 200) })
+		compare("sqlite3, 200 commits", 3, func(root string, r int) {
+			sqlite(t, filepath.Join(root, fmt.Sprintf("db%s%d", filepath.Base(root), r)), 200)
+		})
 	}
 }
 

@@ -33,6 +33,7 @@ type spec struct {
 	Socket  string
 	Share   string
 	Session string
+	Wait    bool // until the test says go: a process with a file of the mount open cannot start another without a server
 }
 
 func TestMain(m *testing.M) {
@@ -93,6 +94,9 @@ func playServer() error {
 	if err := json.Unmarshal([]byte(os.Getenv(specEnv)), &sp); err != nil {
 		return err
 	}
+	if sp.Wait {
+		_, _ = os.Stdin.Read(make([]byte, 1))
+	}
 	s, err := fileshare.New(sp.Options)
 	if err != nil {
 		return err
@@ -140,7 +144,8 @@ func playRelay() error {
 // process is a server or a relay.
 type process struct {
 	cmd   *exec.Cmd
-	input io.Closer
+	role  string
+	input io.WriteCloser
 	lines *bufio.Scanner
 }
 
@@ -166,13 +171,28 @@ func start(t testing.TB, role string, sp spec) *process {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: c, input: in, lines: bufio.NewScanner(out)}
+	p := &process{cmd: c, role: role, input: in, lines: bufio.NewScanner(out)}
 	t.Cleanup(p.stop)
-	if !p.lines.Scan() {
-		p.stop()
-		t.Fatalf("the %s did not start", role)
+	if !sp.Wait {
+		p.ready(t)
 	}
 	return p
+}
+
+func (p *process) ready(t testing.TB) {
+	t.Helper()
+	if !p.lines.Scan() {
+		p.stop()
+		t.Fatalf("the %s did not start", p.role)
+	}
+}
+
+// begin lets a process go on that waits.
+func (p *process) begin(t testing.TB) {
+	t.Helper()
+	_, err := p.input.Write([]byte("\n"))
+	must(t, err)
+	p.ready(t)
 }
 
 // stop ends the process in order.
