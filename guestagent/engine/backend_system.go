@@ -4,12 +4,14 @@ package engine
 
 import (
 	"context"
+	"net/netip"
 	"os"
 	goruntime "runtime"
 	"strings"
 	"time"
 
 	"github.com/berthhq/berth/guestagent/engine/api"
+	"github.com/berthhq/berth/guestagent/engine/config"
 	"github.com/berthhq/berth/guestagent/engine/container"
 	"github.com/berthhq/berth/guestagent/engine/events"
 	"github.com/berthhq/berth/guestagent/engine/runtime"
@@ -54,8 +56,18 @@ func (b systemBackend) Info(ctx context.Context) (*system.Info, error) {
 		ServerVersion: buildinfo.Version(), Runtimes: map[string]system.RuntimeWithStatus{"runc": {Runtime: system.Runtime{Path: "berth-supervisor"}}},
 		DefaultRuntime: "runc", Swarm: swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive}, LiveRestoreEnabled: true,
 		InitBinary: "berth-init", FirewallBackend: &system.FirewallInfo{Driver: "nftables"}, SecurityOptions: e.securityOptions(),
+		DefaultAddressPools: addressPools(c), DiscoveredDevices: runtime.DiscoveredDevices(),
 		CDISpecDirs: []string{"/etc/cdi", "/var/run/cdi"}, Warnings: warnings,
 	}, nil
+}
+
+func addressPools(c *config.Config) (out []system.NetworkAddressPool) {
+	for _, p := range c.DefaultAddrPools {
+		if base, err := netip.ParsePrefix(p.Base); err == nil {
+			out = append(out, system.NetworkAddressPool{Base: base, Size: p.Size})
+		}
+	}
+	return out
 }
 
 func (b systemBackend) Version(context.Context) (system.VersionResponse, error) {

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/berthhq/berth/test/harness"
+	"github.com/moby/moby/client"
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
@@ -136,4 +137,9 @@ func number(w *harness.World, s string) uint64 {
 	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 64)
 	w.Must(err)
 	return n
+}
+
+// binds mounts volumes and directories in the form of -v.
+func binds(list ...string) func(*client.ContainerCreateOptions) {
+	return func(o *client.ContainerCreateOptions) { o.HostConfig.Binds = list }
 }

@@ -3,6 +3,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -73,7 +74,26 @@ func (s *Service) linked(r *Record) (links []network.Link, env []string, err err
 			env = append(env, s.linkEnv(r, &t, alias)...)
 		}
 	}
-	return links, env, nil
+	return append(links, s.endpointLinks(r)...), env, nil
+}
+
+// endpointLinks are the names that a container gives others on networks that a person made.
+func (s *Service) endpointLinks(r *Record) (links []network.Link) {
+	for _, on := range slices.Sorted(maps.Keys(r.Networks)) {
+		if on == apinet.NetworkBridge || r.Networks[on] == nil {
+			continue
+		}
+		for _, l := range r.Networks[on].Links {
+			name, alias, _ := strings.Cut(l, ":")
+			e, err := s.find(strings.TrimPrefix(name, "/"))
+			if err != nil || r.Links[alias] != "" {
+				continue // whoever has the name when this container starts
+			}
+			t := e.snapshot()
+			links = append(links, network.Link{ContainerID: t.ID, Name: t.Name, Alias: cmp.Or(alias, t.Name), Hostname: t.Config.Hostname})
+		}
+	}
+	return links
 }
 
 // linkEnv are docker's variables of a link: ALIAS_NAME, ALIAS_PORT and those of each exposed port, and the target's

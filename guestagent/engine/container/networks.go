@@ -34,7 +34,13 @@ func (s *Service) NetworkConnect(ctx context.Context, name, id string, req *apin
 		want = &apinet.EndpointSettings{}
 	}
 	if r.State.running() {
-		links, _, err := s.linked(&r)
+		joined := r
+		joined.Networks = maps.Clone(r.Networks)
+		if joined.Networks == nil {
+			joined.Networks = map[string]*apinet.EndpointSettings{}
+		}
+		joined.Networks[name] = want
+		links, _, err := s.linked(&joined)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ package container
 import (
 	"context"
 	"os"
+	"strconv"
 
 	"github.com/berthhq/berth/guestagent/engine/detached"
 	"github.com/berthhq/berth/guestagent/engine/inroot"
@@ -141,10 +142,10 @@ func (s *Service) copyUp(root *os.File, m *Mount) error {
 
 // mountVolumes makes the sources of a container's mounts ready for its start. Its second result takes it back.
 func (s *Service) mountVolumes(r *Record) (undo func(), err error) {
-	var mounted []string
+	var mounted []*Mount
 	undo = func() {
-		for _, name := range mounted {
-			s.Volumes.Unmount(name)
+		for _, m := range mounted {
+			s.unmountVolume(r, m)
 		}
 	}
 	for i := range r.Mounts {
@@ -156,8 +157,10 @@ func (s *Service) mountVolumes(r *Record) (undo func(), err error) {
 				undo()
 				return nil, err
 			}
-			mounted = append(mounted, m.Name)
+			mounted = append(mounted, m)
 			m.Source = path
+			s.Bus.Publish("volume", "mount", m.Name, map[string]string{"driver": m.Driver, "container": r.ID,
+				"destination": m.Destination, "read/write": strconv.FormatBool(!m.ReadOnly), "propagation": string(m.Propagation)})
 		case apimount.TypeBind:
 			if err := s.bindSource(m); err != nil {
 				undo()
@@ -170,11 +173,16 @@ func (s *Service) mountVolumes(r *Record) (undo func(), err error) {
 
 // unmountVolumes lets go of what mountVolumes took.
 func (s *Service) unmountVolumes(r *Record) {
-	for _, m := range r.Mounts {
-		if m.Type == apimount.TypeVolume {
-			s.Volumes.Unmount(m.Name)
+	for i := range r.Mounts {
+		if m := &r.Mounts[i]; m.Type == apimount.TypeVolume {
+			s.unmountVolume(r, m)
 		}
 	}
+}
+
+func (s *Service) unmountVolume(r *Record, m *Mount) {
+	s.Volumes.Unmount(m.Name)
+	s.Bus.Publish("volume", "unmount", m.Name, map[string]string{"driver": m.Driver, "container": r.ID})
 }
 
 func (s *Service) bindSource(m *Mount) error {

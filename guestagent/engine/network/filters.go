@@ -41,7 +41,7 @@ func listFilter(filters map[string]map[string]bool) (matcher, error) {
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, func(n *network) bool { return !n.predefined() && (len(n.endpoints) == 0) == want })
+			all = append(all, func(n *network) bool { return (!n.predefined() && len(n.endpoints) == 0) == want })
 		default:
 			return nil, errdefs.Invalid("invalid filter '%s'", key)
 		}

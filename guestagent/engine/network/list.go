@@ -41,7 +41,7 @@ func (m *Manager) NetworkInspect(_ context.Context, ref string, _ bool) (*apinet
 	if err != nil {
 		return nil, err
 	}
-	out := &apinet.Inspect{Network: n.public(), Containers: map[string]apinet.EndpointResource{}}
+	out := &apinet.Inspect{Network: n.public(), Containers: map[string]apinet.EndpointResource{}, Status: n.status()}
 	for id, ep := range n.endpoints {
 		es := ep.Settings
 		r := apinet.EndpointResource{Name: ep.ContainerName, EndpointID: es.EndpointID, MacAddress: es.MacAddress}
@@ -54,6 +54,16 @@ func (m *Manager) NetworkInspect(_ context.Context, ref string, _ bool) (*apinet
 		out.Containers[id] = r
 	}
 	return out, nil
+}
+
+// status counts the addresses of each subnet.
+func (n *network) status() *apinet.Status {
+	subnets := apinet.SubnetStatuses{}
+	for _, s := range n.subnets {
+		inUse, free := s.Status()
+		subnets[s.Prefix()] = apinet.SubnetStatus{IPsInUse: inUse, DynamicIPsAvailable: free}
+	}
+	return &apinet.Status{IPAM: apinet.IPAMStatus{Subnets: subnets}}
 }
 
 // public is a copy of the record that may leave the lock.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/system"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"tags.cncf.io/container-device-interface/pkg/cdi"
 )
@@ -38,6 +39,18 @@ func setDeviceRequests(s *specs.Spec, in Input) error {
 		return e
 	}
 	return nil
+}
+
+// DiscoveredDevices are those that CDI descriptions name now.
+func DiscoveredDevices() (out []system.DeviceInfo) {
+	cache, err := cdi.NewCache(cdi.WithAutoRefresh(false))
+	if err != nil {
+		return nil
+	}
+	for _, name := range cache.ListDevices() {
+		out = append(out, system.DeviceInfo{Source: "cdi", ID: name})
+	}
+	return out
 }
 
 // gpuKind is the CDI kind that --gpus stands for.

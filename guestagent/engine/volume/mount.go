@@ -47,9 +47,6 @@ func (s *Service) Mount(name string) (string, error) {
 			return "", errdefs.System("error while mounting volume '%s': %w", dir, err)
 		}
 	}
-	if v.mounts == 0 {
-		s.bus.Publish("volume", "mount", name, map[string]string{"driver": driver})
-	}
 	v.mounts++
 	return dir, nil
 }
@@ -65,7 +62,6 @@ func (s *Service) Unmount(name string) error {
 	if v.mounts--; v.mounts > 0 {
 		return nil
 	}
-	s.bus.Publish("volume", "unmount", name, map[string]string{"driver": driver})
 	return s.unmount(v)
 }
 

@@ -87,14 +87,22 @@ func Response(resp *http.Response) {
 			n.Body = Fields(b)
 		}
 	}
-	if resp.StatusCode == http.StatusSwitchingProtocols || !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
+	if resp.StatusCode == http.StatusSwitchingProtocols || !isJSON(resp.Header.Get("Content-Type")) {
 		write(dir, n)
 		return
 	}
 	resp.Body = &tee{ReadCloser: resp.Body, done: func(b []byte) {
-		n.Answer = Fields(bytes.NewReader(b))
+		n.Answer = Fields(bytes.NewReader(bytes.ReplaceAll(b, []byte{recordSeparator}, nil)))
 		write(dir, n)
 	}}
+}
+
+// recordSeparator begins each text of application/json-seq (RFC 7464).
+const recordSeparator = 0x1e
+
+// isJSON tells a value, or several, by their type.
+func isJSON(contentType string) bool {
+	return strings.HasPrefix(contentType, "application/json") || strings.HasPrefix(contentType, "application/x-ndjson") || strings.HasPrefix(contentType, "application/jsonl")
 }
 
 // tee keeps what is read and tells of it once.

@@ -2,6 +2,8 @@ package ipam
 
 import (
 	"fmt"
+	"math"
+	"math/big"
 	"net/netip"
 )
 
@@ -31,6 +33,33 @@ func (s *Subnet) Prefix() netip.Prefix { return s.prefix }
 
 // Used counts the addresses that are taken.
 func (s *Subnet) Used() int { return len(s.used) }
+
+// Status counts the addresses that are in use or nobody's, and those that Next could give; both end at 2^64-1.
+func (s *Subnet) Status() (inUse, free uint64) {
+	size := func(p netip.Prefix) *big.Int {
+		return new(big.Int).Lsh(big.NewInt(1), uint(p.Addr().BitLen()-p.Bits()))
+	}
+	used, taken := int64(0), int64(0)
+	count := func(a netip.Addr) {
+		used++
+		if s.dynamic.Contains(a) {
+			taken++
+		}
+	}
+	for a := range s.used {
+		count(a)
+	}
+	for _, a := range []netip.Addr{s.prefix.Addr(), Last(s.prefix)} {
+		if !s.usable(a) {
+			count(a)
+		}
+	}
+	left := size(s.dynamic)
+	if left.Sub(left, big.NewInt(taken)); !left.IsUint64() {
+		return uint64(used), math.MaxUint64
+	}
+	return uint64(used), left.Uint64()
+}
 
 // Reserve takes one address. ok is false when it is another's or no host address of the subnet.
 func (s *Subnet) Reserve(a netip.Addr) (ok bool) {
