@@ -33,6 +33,7 @@ type driver struct {
 type options struct {
 	eventIdx, indirect bool
 	rxBuffer           int // of one receive buffer; 0: Linux's
+	silent             bool
 }
 
 const (
@@ -61,7 +62,11 @@ type driverRing struct {
 
 func newDriver(t testing.TB, o options) *driver {
 	t.Helper()
-	g := &driver{t: t, d: New(testCID, func(line string) { t.Log(line) }), opts: o, served: make(chan error, 1)}
+	log := func(line string) { t.Log(line) }
+	if o.silent {
+		log = nil
+	}
+	g := &driver{t: t, d: New(testCID, log), opts: o, served: make(chan error, 1)}
 	if g.opts.rxBuffer == 0 {
 		g.opts.rxBuffer = testRxBuf
 	}

@@ -54,8 +54,7 @@ func FuzzHostileGuest(f *testing.F) {
 		}
 		p := &tape{b: script}
 		mode := p.u8()
-		g := newDriver(t, options{eventIdx: mode&1 != 0, indirect: mode&2 != 0})
-		g.d.log = nil
+		g := newDriver(t, options{eventIdx: mode&1 != 0, indirect: mode&2 != 0, silent: true})
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		h := &hostile{driver: g, tape: p, ctx: ctx}
