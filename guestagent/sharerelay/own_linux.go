@@ -78,6 +78,7 @@ func (r *replay) answer(e *fusewire.Event, h fusewire.Header, in *fusewire.Reade
 		r.entry(h, 0, e.Mode)
 	case fusewire.OpSetattr:
 		h.Op = fusewire.OpGetattr
+		r.passing.Store(h.Unique)
 		return fusewire.AppendRequest(nil, h, make([]byte, 16))
 	case fusewire.OpOpen:
 		r.opened(h)
@@ -129,8 +130,13 @@ func ask(h fusewire.Header, name string) []byte {
 	return fusewire.AppendRequest(nil, h, append([]byte(name), 0))
 }
 
-// answered takes the server's answer to a question of ours, if it is that there is no such file, and shows a ghost.
+// answered looks at the server's answers to questions of ours. It takes one that says that there is no such file, and shows
+// a ghost. Attributes in the place of SETATTR's are made such that they are not kept: the kernel takes those over any
+// invalidation that overtook them.
 func (r *replay) answered(unique uint64, msg []byte) bool {
+	if unique != 0 && r.passing.CompareAndSwap(unique, 0) && len(msg) >= fusewire.ReplyHeader+12 {
+		clear(msg[fusewire.ReplyHeader : fusewire.ReplyHeader+12])
+	}
 	if unique == 0 || !r.asked.CompareAndSwap(unique, 0) {
 		return false
 	}

@@ -20,6 +20,7 @@ type replay struct {
 	current atomic.Pointer[fusewire.Event]
 	done    chan struct{}
 	asked   atomic.Uint64 // the request of ours that the server is asked about
+	passing atomic.Uint64 // the request of ours whose answer must not be kept
 	ghosts  uint64        // how many there were; requests of one thread come one by one
 
 	mu    sync.Mutex

@@ -128,6 +128,7 @@ func TestHostChangesRaiseTheSameEvents(t *testing.T) {
 		{"rmdir", func() error { return os.Remove(in("sub/dir2")) }},
 	}
 	_ = read(t, filepath.Join(s.guest, "old"))
+	time.Sleep(settled)
 	host, guest := watching(t, s.host, "sub"), watching(t, s.guest, "sub")
 	for _, step := range steps {
 		must(t, step.do())
