@@ -83,6 +83,9 @@ func boot(t testing.TB, disks ...string) *guest {
 	defer cancel()
 	driver := &qemu.Driver{Log: func(line string) { t.Log(line) }}
 	m, err := driver.Start(ctx, config, files)
+	for _, f := range append(files.Disks, files.Kernel, files.Initrd) {
+		f.Close() // QEMU's locks on them live as long as any copy of the descriptor
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +135,6 @@ func describe(t testing.TB, dir string, disks []string) (vm.Config, vm.Files) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { f.Close() })
 		return f
 	}
 	own := t.TempDir()

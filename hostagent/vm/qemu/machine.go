@@ -41,11 +41,13 @@ func (m *machine) start(ctx context.Context, files vm.Files) (err error) {
 		return err
 	}
 	var theirs []*os.File
-	defer func() {
+	letGo := func() {
 		for _, f := range theirs {
 			f.Close()
 		}
-	}()
+		theirs = nil
+	}
+	defer letGo()
 	connect := func(use func(c *net.UnixConn)) error {
 		ours, file, err := pair()
 		if err == nil {
@@ -77,6 +79,7 @@ func (m *machine) start(ctx context.Context, files vm.Files) (err error) {
 	if m.process, err = run(m.host.qemu.Path, m.host.arguments(m.config, files.Initrd != nil), inherited); err != nil {
 		return err
 	}
+	letGo() // before anything waits for QEMU's end, which these would hide
 	go m.wait(served, said)
 	if err = m.monitor.open(ctx); err == nil {
 		err = m.Move(vm.Running)
