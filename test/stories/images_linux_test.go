@@ -249,6 +249,23 @@ func TestArchives(t *testing.T) {
 	}
 }
 
+// TestExportAtTheEnd exports containers whose command ends meanwhile.
+func TestExportAtTheEnd(t *testing.T) {
+	w := harness.New(t)
+	for range 20 {
+		id := w.Run(harness.Spec{Cmd: []string{"true"}})
+		r, err := w.API.ContainerExport(w.Ctx(), id, client.ContainerExportOptions{})
+		w.Must(err)
+		n, err := io.Copy(io.Discard, r)
+		w.Must(err)
+		if n < 1024 {
+			t.Errorf("an archive of %d bytes", n)
+		}
+		w.Must(r.Close())
+		w.Wait(id)
+	}
+}
+
 // listing is what an archive of a path holds: name, type, owner, content or where it leads.
 func listing(w *harness.World, id, path string) string {
 	w.Helper()
