@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 )
 
@@ -17,7 +18,25 @@ func (b *Builder) Session(ctx context.Context, conn net.Conn, headers http.Heade
 		return errors.Join(err, conn.Close())
 	}
 	defer done()
-	return k.sessions.HandleConn(ctx, conn, headers)
+	ctx, left := context.WithCancel(ctx)
+	defer left()
+	return k.sessions.HandleConn(ctx, &clientConn{conn, left}, headers)
+}
+
+// clientConn ends a session when its client has left. BuildKit alone asks every few seconds whether somebody is there,
+// and logs an error when nobody is.
+type clientConn struct {
+	net.Conn
+	left func()
+}
+
+// Read is the connection's own.
+func (c *clientConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.left()
+	}
+	return n, err
 }
 
 // Control serves BuildKit's own protocol. The connection is its client's and BuildKit's from now on.
