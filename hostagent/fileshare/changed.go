@@ -40,7 +40,9 @@ func (s *Server) change(c watch.Change) {
 	}
 	if child != nil {
 		e.Node, e.Mode = child.id, child.typ|0o600
-		s.notices.invalidate(child)
+		if c.Kind == fusewire.EventDelete || !s.upToDate(child) {
+			s.notices.invalidate(child)
+		}
 	}
 	switch c.Kind {
 	case fusewire.EventCreate:
@@ -51,6 +53,24 @@ func (s *Server) change(c watch.Change) {
 		s.forgetName(dir, c.Name)
 	}
 	s.event(&e, dir)
+}
+
+// upToDate says that the guest has learnt of a change before its event came, as by an open. To invalidate once more would
+// make its kernel ignore what it is asking for at that moment, and read by the old size. It is certain only where two
+// changes never have the same time.
+func (s *Server) upToDate(n *node) bool {
+	if !s.fineTimes {
+		return false
+	}
+	ref, st, err := s.ref(n)
+	if err != nil {
+		return false
+	}
+	ref.Close()
+	now := versionOf(&st.Attr)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.told == now && n.cached.sameData(now)
 }
 
 // reconcile takes a name from a node that the host does not have under it any more. A change may be told of after the guest

@@ -59,7 +59,7 @@ func (s *Server) revalidate(n *node, st *tree.Stat) (keep bool) {
 	n.mu.Lock()
 	keep = n.cached.sameData(now)
 	stale := n.told != now
-	n.cached = now
+	n.cached, n.told = now, now // it has them, or will ask
 	n.mu.Unlock()
 	if stale {
 		s.notices.invalidateAndWait(n)

@@ -53,6 +53,7 @@ type Server struct {
 	waiting chan struct{}
 	rename  sync.RWMutex // held to write while a name moves on the host and in the table
 
+	fineTimes  bool // the host never gives two changes that were looked at the same time
 	minor      atomic.Uint32
 	expireOnly atomic.Bool
 	flights    flights
@@ -83,7 +84,7 @@ func New(o Options) (*Server, error) {
 		o.Handles = defaultHandles
 	}
 	s := &Server{
-		opt: o, tree: t, owners: m, handles: newHandles(o.Handles), closing: make(chan struct{}),
+		opt: o, fineTimes: tree.FineTimes(), tree: t, owners: m, handles: newHandles(o.Handles), closing: make(chan struct{}),
 		slots: make(chan struct{}, requestsAtOnce), waiting: make(chan struct{}, lockWaiters),
 	}
 	if err := s.start(); err != nil {
