@@ -154,7 +154,7 @@ func (a *agent) bringUp(ctx context.Context, modules *loader, kept *sync.WaitGro
 
 // startChildren starts berth's programs and keeps them running.
 func (a *agent) startChildren(ctx context.Context, kept *sync.WaitGroup) {
-	complain(os.Mkdir(systemCgroups, 0o755), delegate(systemCgroups))
+	complain(a.serveEngine(ctx), os.Mkdir(systemCgroups, 0o755), delegate(systemCgroups))
 	for _, p := range []struct {
 		name, socket string
 		argv         []string

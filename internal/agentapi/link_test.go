@@ -56,7 +56,7 @@ func TestErrorsKeepTheirCode(t *testing.T) {
 		if op == OpDisk {
 			return nil, errors.New("plain")
 		}
-		return refuse(nil, op, nil)
+		return refuse(context.Background(), op, nil)
 	})
 	if err := h.Call(t.Context(), "future", nil, nil); CodeOf(err) != CodeUnknown {
 		t.Errorf("unknown op: %v", err)
