@@ -9,7 +9,7 @@
 //
 //	event     call         its requests, and what becomes of them
 //	create    mknod ...    LOOKUP: no such name; MKNOD, MKDIR, SYMLINK: a ghost
-//	modify    utimensat    SETATTR: GETATTR at the server (IN_MODIFY comes of a change of the mtime alone)
+//	modify    fallocate    OPEN, FALLOCATE, FLUSH, RELEASE: done
 //	attrib    fchmodat     SETATTR: GETATTR at the server
 //	closed    open, close  OPEN, FLUSH, RELEASE: done
 //	delete    unlinkat     UNLINK, RMDIR: done

@@ -44,6 +44,8 @@ func (r *replay) haunt(e *fusewire.Event, h fusewire.Header) {
 		r.reply(h, fusewire.AppendAttr(empty(), &fusewire.Attr{Ino: h.Node, Mode: e.Mode, Nlink: 1}, 0))
 	case e != nil && h.Op == fusewire.OpOpen:
 		r.opened(h)
+	case e != nil && h.Op == fusewire.OpFallocate:
+		r.m.fail(h.Unique, fusewire.OK)
 	default:
 		r.m.fail(h.Unique, fusewire.ENOENT)
 	}
@@ -82,7 +84,7 @@ func (r *replay) answer(e *fusewire.Event, h fusewire.Header, in *fusewire.Reade
 		return fusewire.AppendRequest(nil, h, make([]byte, 16))
 	case fusewire.OpOpen:
 		r.opened(h)
-	case fusewire.OpUnlink, fusewire.OpRmdir, fusewire.OpRename, fusewire.OpRename2:
+	case fusewire.OpUnlink, fusewire.OpRmdir, fusewire.OpRename, fusewire.OpRename2, fusewire.OpFallocate:
 		r.m.fail(h.Unique, fusewire.OK)
 	case fusewire.OpCreate, fusewire.OpLink, fusewire.OpWrite, fusewire.OpTmpfile, fusewire.OpSetxattr, fusewire.OpRemovexattr:
 		r.m.fail(h.Unique, fusewire.EPERM) // no call of ours causes them
