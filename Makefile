@@ -14,6 +14,12 @@ CLIENTS  := test/clients/testcontainers
 PLATFORMS := linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
 LINT     := $(GO) tool -modfile=tools/go.mod golangci-lint
 
+# The virtual machine's image: one directory an architecture, whose manifest's digest is compiled into the host agent.
+VMARCHES ?= $(shell $(GO) env GOARCH)
+VMIMAGE  := $(BIN)/vm
+DIGEST    = $(shell sha256sum $(VMIMAGE)/$$($(GO) env GOARCH)/manifest.json 2>/dev/null | cut -d' ' -f1)
+HOSTLD    = -X github.com/berthhq/berth/hostagent/bootimage.digest=$(DIGEST)
+
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 .PHONY: help
@@ -25,7 +31,7 @@ build: ## all programs, into ./bin
 	@mkdir -p $(BIN)
 	@for p in $(PLAIN); do \
 		ls cmd/$$p/*.go >/dev/null 2>&1 || { echo "cmd/$$p is not here yet"; continue; }; echo "building $$p"; \
-		CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/$$p ./cmd/$$p || exit 1; \
+		CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) $(HOSTLD)' -o $(BIN)/$$p ./cmd/$$p || exit 1; \
 	done
 	@echo "building berth-supervisor"
 	@CGO_ENABLED=1 $(GO) build -trimpath -tags '$(CGOTAGS)' -ldflags '$(LDFLAGS) -extldflags -static' -o $(BIN)/berth-supervisor ./cmd/berth-supervisor
@@ -47,14 +53,16 @@ foreign:
 demo: ## build, start an engine, run a container with a published port, fetch its page, clean up
 	@bash scripts/demo.sh
 
-# The image of the virtual machine, one directory an architecture; berth's programs in it are built by mkimage.
-VMARCHES ?= $(shell $(GO) env GOARCH)
-VMIMAGE  := $(BIN)/vm
 .PHONY: vmimage
-vmimage: ## the virtual machine's image, into ./bin/vm (VMARCHES="amd64 arm64" for both)
+vmimage: ## the virtual machine's image, into ./bin/vm, and the host agent that boots it (VMARCHES="amd64 arm64" for both)
 	@for a in $(VMARCHES); do \
 		$(GO) run ./vmimage/mkimage -arch $$a -o $(VMIMAGE)/$$a -ldflags '$(LDFLAGS)' -version '$(VERSION)' || exit 1; \
 	done
+	@$(MAKE) --no-print-directory hostagent
+
+.PHONY: hostagent
+hostagent:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) $(HOSTLD)' -o $(BIN)/berth-hostagent ./cmd/berth-hostagent
 
 .PHONY: vmimage-twice
 vmimage-twice: ## builds the image twice and compares every byte

@@ -47,6 +47,10 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if o.out == "" || (o.arch != "amd64" && o.arch != "arm64") {
 		return fmt.Errorf("-o is required, and -arch must be amd64 or arm64")
 	}
+	var err error
+	if o.cache, err = filepath.Abs(o.cache); err != nil { // programs that are run elsewhere are given it
+		return err
+	}
 	m, err := o.make(ctx)
 	if err != nil {
 		return fmt.Errorf("image for %s: %w", o.arch, err)
