@@ -4,7 +4,7 @@
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 
-packages="gcc libc6-dev make pkg-config libseccomp-dev qemu-system-x86 nftables iproute2 busybox-static util-linux procps kmod git ca-certificates python3-docker $*"
+packages="gcc libc6-dev make pkg-config libseccomp-dev qemu-system-x86 erofs-utils e2fsprogs nftables iproute2 busybox-static util-linux procps kmod git ca-certificates python3-docker $*"
 
 missing() {
 	for p in $packages; do
