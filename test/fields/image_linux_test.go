@@ -129,9 +129,13 @@ func TestImageManifests(t *testing.T) {
 	w.Must(err)
 	digest, err := img.Digest()
 	w.Must(err)
-	own := v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: runtime.GOARCH, OSVersion: "1.2"}, Annotations: map[string]string{"note": "kept"}}
+	own := v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: runtime.GOARCH, OSVersion: "1.2"}, Annotations: map[string]string{"note": "kept"}, Data: []byte("inline")}
+	arm, err := mutate.ConfigFile(img, &v1.ConfigFile{OS: "linux", Architecture: "arm", Variant: "v7", RootFS: v1.RootFS{Type: "layers"}})
+	w.Must(err)
+	strange := v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7", OSFeatures: []string{"feature"}}, URLs: []string{"http://127.0.0.1:9/elsewhere"}}
 	idx := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: img, Descriptor: own}, mutate.IndexAddendum{Add: att, Descriptor: v1.Descriptor{
-		Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}, Annotations: map[string]string{"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": digest.String()}}})
+		Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}, Annotations: map[string]string{"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": digest.String()}}},
+		mutate.IndexAddendum{Add: arm, Descriptor: strange})
 	idx = mutate.IndexMediaType(idx, types.OCIImageIndex)
 	ref, err := name.ParseReference(w.Registry.Addr+"/team/many:v1", name.Insecure)
 	w.Must(err)
@@ -145,28 +149,34 @@ func TestImageManifests(t *testing.T) {
 	listed := read[[]object](w, "/images/json?manifests=1&"+filters("reference", ref.Name()))
 	for what, list := range map[string]any{"inspect": in["Manifests"], "list": listed[0]["Manifests"]} {
 		ms, ok := list.([]any)
-		if !ok || len(ms) != 2 {
+		if !ok || len(ms) != 3 {
 			t.Fatalf("%s: manifests %v", what, list)
 		}
 		holds(w, what, ms[0], object{"ID": digest, "Kind": "image", "Available": true, "Descriptor": object{"digest": digest, "annotations": object{"note": "kept"},
-			"platform": object{"os": "linux", "architecture": runtime.GOARCH, "os.version": "1.2"}},
+			"data": own.Data, "platform": object{"os": "linux", "architecture": runtime.GOARCH, "os.version": "1.2"}},
 			"ImageData": object{"Containers": []string{id}, "Platform": object{"os": "linux", "architecture": runtime.GOARCH}}})
 		holds(w, what, ms[1], object{"Kind": "attestation", "AttestationData": object{"For": digest}})
+		other := object{"os": "linux", "architecture": "arm", "variant": "v7", "os.features": []string{"feature"}}
+		holds(w, what, ms[2], object{"Kind": "image", "Available": false, "Descriptor": object{"platform": other, "urls": strange.URLs}, "ImageData": object{"Platform": other}})
 		data, sizes := ms[0].(object)["ImageData"].(object)["Size"].(object), ms[0].(object)["Size"].(object)
 		if data["Unpacked"].(float64) < 70000 || sizes["Total"].(float64) != sizes["Content"].(float64)+data["Unpacked"].(float64) {
 			t.Errorf("%s: sizes %v, %v", what, sizes, data)
 		}
 	}
 	got := read[object](w, "/containers/user/json")["ImageManifestDescriptor"]
-	holds(w, "the container's", got, object{"digest": digest, "annotations": object{"note": "kept"}, "platform": object{"os": "linux", "architecture": runtime.GOARCH}})
+	holds(w, "the container's", got, object{"digest": digest, "annotations": object{"note": "kept"}, "data": own.Data, "platform": object{"os": "linux", "architecture": runtime.GOARCH}})
 	platform := "platform=" + url.QueryEscape(`{"os":"linux","architecture":"`+runtime.GOARCH+`"}`)
+	one := read[object](w, "/images/"+ref.Name()+"/json?"+platform)
+	holds(w, "inspect of a platform", one, object{"Id": digest, "Descriptor": object{"digest": digest, "annotations": object{"note": "kept"}, "data": own.Data,
+		"platform": object{"os": "linux", "architecture": runtime.GOARCH}}})
 	archive := ask(w, http.StatusOK, http.MethodGet, "/images/get?names="+ref.Name()+"&"+platform, nil)
 	if status, text := w.Raw(http.MethodPost, "/images/load?"+platform, bytes.NewReader(archive)); status != http.StatusOK || !strings.Contains(text, "Loaded image: "+ref.Name()) {
 		t.Errorf("load: %d, %s", status, text)
 	}
 	out := read[registry.DistributionInspect](w, "/distribution/"+ref.Name()+"/json")
-	want(w, "platforms of the registry's", len(out.Platforms), 2)
+	want(w, "platforms of the registry's", len(out.Platforms), 3)
 	holds(w, "distribution", out, object{"Descriptor": object{"digest": of, "mediaType": types.OCIImageIndex}})
+	holds(w, "distribution", out.Platforms[2], object{"os": "linux", "architecture": "arm", "variant": "v7", "os.features": []string{"feature"}})
 }
 
 // A commit takes the configuration that it is sent, before the container's own.

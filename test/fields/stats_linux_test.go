@@ -18,8 +18,8 @@ import (
 // Figures are the kernel's own. The container is frozen when they are compared, so that they stand still.
 func TestStats(t *testing.T) {
 	w := harness.New(t)
-	id, _ := create(w, "busy", object{"Image": "bb", "Cmd": []string{"sh", "-c", "dd if=/dev/zero of=/f bs=64k count=16 conv=fsync 2>/dev/null; ping -c 2 -i 0.05 $(ip route | sed -n 's/default via \\([0-9.]*\\).*/\\1/p') >/dev/null; echo done; while :; do :; done"}},
-		object{"Memory": 64 << 20, "PidsLimit": 30, "CpuPeriod": 10000, "CpuQuota": 2000})
+	id, _ := create(w, "busy", object{"Image": "bb", "Cmd": []string{"sh", "-c", "dd if=/dev/zero of=/f bs=64k count=320 conv=fsync 2>/dev/null; ping -c 2 -i 0.05 $(ip route | sed -n 's/default via \\([0-9.]*\\).*/\\1/p') >/dev/null; echo done; while :; do :; done"}},
+		object{"Memory": 12 << 20, "PidsLimit": 30, "CpuPeriod": 10000, "CpuQuota": 2000})
 	w.Begin(id)
 	w.Eventually("it has written", func() bool { out, _ := w.Logs(id); return out == "done\n" })
 	pid := w.Inspect(id).State.Pid
@@ -114,6 +114,9 @@ func memory(w *harness.World, pid int, s *container.MemoryStats) {
 	dir := cgroup(w, pid, "memory")
 	for name, v := range map[string]uint64{"usage": s.Usage, "max_usage": s.MaxUsage, "limit": s.Limit} {
 		want(w, name, v, number(w, file(w, dir, "memory."+name+"_in_bytes")))
+	}
+	if s.Failcnt == 0 {
+		w.Error("failcnt is 0 of one that wrote more than its memory")
 	}
 	want(w, "failcnt", s.Failcnt, number(w, file(w, dir, "memory.failcnt")))
 	stat := map[string]uint64{}
