@@ -137,13 +137,34 @@ func (s *Service) prepare(ctx context.Context, img *Image, dir string) error {
 	return os.Chmod(upper, mode.Perm()|mode&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))
 }
 
+// mend makes a writable layer anew that a power cut took: a record is on the disk at once, the directories that were made
+// before it only when the file system commits, on ext4 within five seconds. What the container wrote in those is gone.
+func (s *Service) mend(ctx context.Context, img *Image, dir string) error {
+	for _, name := range []string{upperName, workName} {
+		_, err := os.Stat(filepath.Join(dir, name))
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := os.MkdirAll(dir, 0o710); err != nil {
+			return err
+		}
+		return s.prepare(ctx, img, dir)
+	}
+	return nil
+}
+
 // Mounts describes the root of container id: one overlay mount of the image's layers and the container's own. img may
 // be nil for a container that Prepare was called for, also by an earlier engine and if the image is gone.
 func (s *Service) Mounts(ctx context.Context, img *Image, id, dir string) ([]mount.Mount, error) {
 	var lowers []string
 	var err error
 	if img != nil {
-		lowers, err = s.lowersOrUnpack(ctx, img)
+		if lowers, err = s.lowersOrUnpack(ctx, img); err == nil {
+			err = s.mend(ctx, img, dir)
+		}
 	} else {
 		lowers, err = s.lowersOfHold(ctx, id, dir)
 	}

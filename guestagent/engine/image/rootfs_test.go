@@ -209,3 +209,40 @@ func TestManyLayers(t *testing.T) {
 		t.Errorf("last has %d bytes, want the topmost layer's", got)
 	}
 }
+
+// A power cut may keep a container's record and lose the directories that were made before it.
+func TestAWritableLayerThatAPowerCutTookIsMadeAnew(t *testing.T) {
+	h, s := newHub(t), open(t, amd64)
+	ref := pulled(t, h, s, "cut:1", layer(t, file{name: "a", body: "image"}))
+	for id, lose := range map[string]string{"c1": workName, "c2": upperName, "c3": ""} {
+		dir := containerDir(t, s, id)
+		img, err := s.Resolve(context.Background(), ref, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Prepare(context.Background(), img, id, dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, upperName, "kept"), []byte("1"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(filepath.Join(dir, lose)); err != nil {
+			t.Fatal(err)
+		}
+		ms, err := s.Mounts(context.Background(), img, id, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		root := t.TempDir()
+		if err := mount.All(ms, root); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = mount.UnmountAll(root, 0) })
+		if got := read(t, root, "a"); got != "image" {
+			t.Errorf("%s: the image's file is %q", id, got)
+		}
+		if _, err := os.Stat(filepath.Join(root, "kept")); (err == nil) != (lose == workName) {
+			t.Errorf("%s: what the container wrote: %v", id, err)
+		}
+	}
+}
