@@ -1,10 +1,12 @@
 package network
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 
 	"github.com/berthhq/berth/guestagent/engine/network/ipam"
+	"github.com/berthhq/berth/internal/agentapi"
 )
 
 // Config is the network part of the engine's configuration; the names in the comments are docker's keys. The zero
@@ -51,3 +53,9 @@ const (
 	driverHost   = "host"
 	driverNull   = "null"
 )
+
+// Host is the computer around the virtual machine that this engine runs in: it listens where the engine, natively, would.
+type Host interface {
+	Open(ctx context.Context, p agentapi.Publish) error
+	Close(ctx context.Context, p agentapi.Publish) error
+}

@@ -13,12 +13,6 @@ import (
 	"github.com/berthhq/berth/internal/agentapi"
 )
 
-// Host is the computer around the virtual machine that this engine runs in: it listens where the engine, natively, would.
-type Host interface {
-	Open(ctx context.Context, p agentapi.Publish) error
-	Close(ctx context.Context, p agentapi.Publish) error
-}
-
 // hostTries is how often a port that nobody chose is chosen anew because the host has it taken.
 const hostTries = 16
 
