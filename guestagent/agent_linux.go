@@ -2,6 +2,7 @@ package guestagent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -116,6 +117,9 @@ func (a *agent) broker() *ports.Broker {
 	return &ports.Broker{
 		Ask: func(ctx context.Context, op agentapi.Op, p agentapi.Port) error {
 			return a.control.Ask(ctx, op, p, nil)
+		},
+		Pass: func(ctx context.Context, op agentapi.Op, body json.RawMessage) (out json.RawMessage, err error) {
+			return out, a.control.Ask(ctx, op, body, &out)
 		},
 		NoHost: func(err error) bool { return errors.Is(err, control.ErrNoHost) || errors.Is(err, agentapi.ErrLinkDown) },
 		Log:    func(err error) { complain(fmt.Errorf("published ports: %w", err)) },

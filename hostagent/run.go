@@ -20,6 +20,8 @@ type run struct {
 	image   string // digest; empty where the machine was found running and nobody knows
 	link    *guestlink.Client
 	ports   *portforward.Forwarder
+	shares  *shares
+	life    context.Context // of what keeps in touch with the guest
 	cancel  context.CancelFunc
 	parts   sync.WaitGroup
 	ready   chan struct{} // closed once the engine answers
@@ -32,22 +34,28 @@ type run struct {
 	failed  chan struct{} // closed with the fault
 }
 
-func newRun(m vm.Machine, image string) *run {
-	r := &run{machine: m, image: image, ready: make(chan struct{}), failed: make(chan struct{}), ports: portforward.New(m)}
+func newRun(m vm.Machine, image string, sh *shares) *run {
+	r := &run{machine: m, image: image, ready: make(chan struct{}), failed: make(chan struct{}), ports: portforward.New(m), shares: sh}
 	r.link = &guestlink.Client{
-		Guest: m, Up: r.up, Event: r.event, Handle: r.handle, Features: []agentapi.Feature{agentapi.FeaturePorts},
+		Guest: m, Up: r.up, Event: r.event, Handle: r.handle, Features: []agentapi.Feature{agentapi.FeaturePorts, agentapi.FeatureMounts},
 	}
 	return r
 }
 
 // handle answers what the guest asks for.
-func (r *run) handle(_ context.Context, op agentapi.Op, body json.RawMessage) (any, error) {
+func (r *run) handle(ctx context.Context, op agentapi.Op, body json.RawMessage) (any, error) {
 	var do func(agentapi.Port) error
 	switch op {
 	case agentapi.OpPortOpen:
 		do = r.ports.Open
 	case agentapi.OpPortClose:
 		do = r.ports.Close
+	case agentapi.OpPath:
+		q, err := agentapi.Decode[agentapi.PathQuery](body)
+		if err != nil {
+			return nil, err
+		}
+		return r.shares.find(ctx, r.life, q)
 	default:
 		return nil, agentapi.Errorf(agentapi.CodeUnknown, "this host agent does not know %q: it is older than the image", op)
 	}
@@ -61,7 +69,7 @@ func (r *run) handle(_ context.Context, op agentapi.Op, body json.RawMessage) (a
 // begin keeps the link until leave.
 func (r *run) begin() {
 	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel = cancel
+	r.cancel, r.life = cancel, ctx
 	r.parts.Go(func() {
 		if err := r.link.Run(ctx); err != nil {
 			r.fail(errdefs.Unavailable("%w", err))
@@ -80,6 +88,7 @@ func (r *run) up(w agentapi.Welcome) {
 	r.mu.Lock()
 	r.welcome = w
 	r.mu.Unlock()
+	r.shares.linked(w.Boot)
 	if w.Status.Engine {
 		r.engineAnswers()
 	}

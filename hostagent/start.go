@@ -81,7 +81,7 @@ func (a *Agent) bring(ctx context.Context, say func(string)) (*run, error) {
 	}
 	if m != nil {
 		say("the machine was running already")
-		return a.begin(newRun(m, a.inst.State().Image)), nil
+		return a.begin(m, a.inst.State().Image)
 	}
 	return a.boot(ctx, d, say)
 }
@@ -113,9 +113,15 @@ func (a *Agent) left() *run {
 	return a.run
 }
 
-func (a *Agent) begin(r *run) *run {
+// begin keeps in touch with a machine's guest.
+func (a *Agent) begin(m vm.Machine, image string) (*run, error) {
+	sh, err := newShares(m, a.cfg.Layout, a.inst.State().Settings.Shares, a.cfg.Log)
+	if err != nil {
+		return nil, errdefs.Invalid("machine %s: %w", a.cfg.Layout.Name, errors.Join(err, m.Close()))
+	}
+	r := newRun(m, image, sh)
 	r.begin()
-	return r
+	return r, nil
 }
 
 // boot starts the machine with the image of this berth. Where its guest does not answer, the image that last did is gone
@@ -193,7 +199,7 @@ func (a *Agent) bootImage(ctx context.Context, d vm.Driver, digest string, say f
 	if err := a.inst.Update(func(s *instance.State) { s.Proven = string(accel) }); err != nil {
 		return nil, errors.Join(err, m.Kill(ctx), m.Close())
 	}
-	return a.begin(newRun(m, digest)), nil
+	return a.begin(m, digest)
 }
 
 // accelerators are those to try: what the driver offers without what was given up on this host's kernel before.

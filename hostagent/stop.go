@@ -38,7 +38,10 @@ func (a *Agent) attach(ctx context.Context) error {
 	if m == nil || err != nil {
 		return err
 	}
-	r := a.begin(newRun(m, a.inst.State().Image))
+	r, err := a.begin(m, a.inst.State().Image)
+	if err != nil {
+		return err
+	}
 	a.mu.Lock()
 	a.run = r
 	a.mu.Unlock()
@@ -165,6 +168,9 @@ func (a *Agent) Reset(ctx context.Context, say func(string)) error {
 func (a *Agent) Set(ctx context.Context, s machineapi.Settings) error {
 	if s.Driver != "" && a.cfg.Drivers[s.Driver] == nil {
 		return errdefs.Invalid("there is no driver %q on this system", s.Driver)
+	}
+	if _, err := newShares(nil, a.cfg.Layout, s.Shares, a.cfg.Log); err != nil {
+		return errdefs.Invalid("machine %s: %w", a.cfg.Layout.Name, err)
 	}
 	if err := a.take(ctx); err != nil {
 		return err

@@ -17,10 +17,10 @@ import (
 	"github.com/berthhq/berth/guestagent/engine/config"
 	"github.com/berthhq/berth/guestagent/engine/container"
 	"github.com/berthhq/berth/guestagent/engine/events"
+	"github.com/berthhq/berth/guestagent/engine/host"
 	"github.com/berthhq/berth/guestagent/engine/image"
 	"github.com/berthhq/berth/guestagent/engine/meta"
 	"github.com/berthhq/berth/guestagent/engine/network"
-	"github.com/berthhq/berth/guestagent/engine/network/hostports"
 	"github.com/berthhq/berth/guestagent/engine/runtime"
 	"github.com/berthhq/berth/guestagent/engine/volume"
 	"github.com/berthhq/berth/internal/errdefs"
@@ -44,6 +44,7 @@ type Engine struct {
 	images     *image.Service
 	networks   *network.Manager
 	volumes    *volume.Service
+	host       *host.Client // nil natively
 	containers *container.Service
 	runtime    *runtime.Client
 	builder    *build.Builder
@@ -92,8 +93,8 @@ func (e *Engine) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if host := hostports.Find(e.opts.Layout.HostSocket()); host != nil {
-		netCfg.Host = host
+	if e.host = host.Find(e.opts.Layout.HostSocket()); e.host != nil {
+		netCfg.Host = e.host
 	}
 	netCfg.NetdPath, netCfg.Log = filepath.Join(e.opts.BinDir, "berth-netd"), e.opts.Log
 	if e.networks, err = network.Open(ctx, l, e.db, e.bus, netCfg); err != nil {

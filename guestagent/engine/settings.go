@@ -97,6 +97,9 @@ func (e *Engine) defaults() container.Defaults {
 		InitPath: filepath.Join(e.opts.BinDir, "berth-init"), Cgroups: e.cgroups,
 		CgroupNS: apicontainer.CgroupnsMode(c.CgroupNS), DockerSocket: e.opts.Layout.Socket(), IDs: e.ids, StorageDriver: e.images.Driver(),
 	}
+	if e.host != nil {
+		d.HostPath = e.host.Path
+	}
 	if d.LogConfig.Type == "" {
 		d.LogConfig.Type = "json-file"
 	}

@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/netip"
@@ -17,6 +18,8 @@ type Broker struct {
 	Ask func(ctx context.Context, op agentapi.Op, p agentapi.Port) error
 	// NoHost says of an error of Ask that there is no host to ask now: it will be told when it comes.
 	NoHost func(error) bool
+	// Pass carries a question about the host's files of the engine to the host as it is.
+	Pass func(ctx context.Context, op agentapi.Op, body json.RawMessage) (json.RawMessage, error)
 	// Log hears of ports that a host which came anew does not take. May be nil.
 	Log func(error)
 
@@ -51,7 +54,8 @@ func (b *Broker) request(ctx context.Context, c net.Conn) {
 		return
 	}
 	out := agentapi.Frame{ID: f.ID}
-	if err := b.do(ctx, f); err != nil {
+	var err error
+	if out.Body, err = b.do(ctx, f); err != nil {
 		var e *agentapi.Error
 		if !errors.As(err, &e) {
 			e = agentapi.Errorf(agentapi.CodeFailed, "%s", err.Error())
@@ -61,20 +65,24 @@ func (b *Broker) request(ctx context.Context, c net.Conn) {
 	_ = agentapi.WriteFrame(c, out) // an engine that has gone asks again
 }
 
-func (b *Broker) do(ctx context.Context, f agentapi.Frame) error {
-	p, err := agentapi.Decode[agentapi.Publish](f.Body)
-	if err != nil {
-		return err
-	}
+func (b *Broker) do(ctx context.Context, f agentapi.Frame) (json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	switch f.Op {
-	case agentapi.OpPortOpen:
-		return b.publish(ctx, p)
-	case agentapi.OpPortClose:
-		return b.withdraw(ctx, p.Port)
+	case agentapi.OpPortOpen, agentapi.OpPortClose:
+	case agentapi.OpPath:
+		return b.Pass(ctx, f.Op, f.Body)
+	default:
+		return nil, agentapi.Errorf(agentapi.CodeUnknown, "the guest agent does not know %q", f.Op)
 	}
-	return agentapi.Errorf(agentapi.CodeUnknown, "the guest agent does not know %q", f.Op)
+	p, err := agentapi.Decode[agentapi.Publish](f.Body)
+	if err != nil {
+		return nil, err
+	}
+	if f.Op == agentapi.OpPortClose {
+		return nil, b.withdraw(ctx, p.Port)
+	}
+	return nil, b.publish(ctx, p)
 }
 
 // publish asks the host for a port. Of one that is open already only the target changes.

@@ -60,6 +60,9 @@ func Merge(is, want machineapi.Settings) (machineapi.Settings, error) {
 	if want.Memory != 0 {
 		is.Memory = want.Memory
 	}
+	if want.Shares != "" {
+		is.Shares = want.Shares
+	}
 	switch {
 	case is.CPUs < 1 || is.CPUs > runtime.NumCPU():
 		return is, errdefs.Invalid("%d cpus: this machine has %d", is.CPUs, runtime.NumCPU())

@@ -90,7 +90,9 @@ func echo(c *net.TCPConn) {
 	_, _ = c.Write(append([]byte("echo "), b...))
 }
 
-func at(p agentapi.Port, host string) string { return net.JoinHostPort(host, strconv.Itoa(int(p.Port))) }
+func at(p agentapi.Port, host string) string {
+	return net.JoinHostPort(host, strconv.Itoa(int(p.Port)))
+}
 
 func dial(t *testing.T, address string) *net.TCPConn {
 	t.Helper()

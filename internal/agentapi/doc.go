@@ -20,6 +20,7 @@
 //	power           host    Power -> nothing              ordered shutdown; the answer comes before it begins
 //	port.open       guest   Port -> nothing               before a container starts: the host must listen, or refuse and say who does
 //	port.close      guest   Port -> nothing               it has ended
+//	path            guest  PathQuery -> PathAnswer        before a container with a bind mount starts
 //	event           guest   Event, no answer              something happened by itself
 //
 // An op that an end does not know is answered with CodeUnknown, unknown fields are skipped: what is new is asked for

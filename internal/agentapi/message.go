@@ -25,6 +25,7 @@ const (
 	OpPower     Op = "power"
 	OpPortOpen  Op = "port.open"
 	OpPortClose Op = "port.close"
+	OpPath      Op = "path"
 	OpEvent     Op = "event"
 )
 
@@ -176,6 +177,7 @@ const (
 	CodeUpdateHost  Code = "update-host"  // the two do not understand each other: the host agent is too old
 	CodeUpdateGuest Code = "update-guest" // the image is too old
 	CodeTaken       Code = "taken"        // a port has another holder, whom Message names
+	CodeNotFound    Code = "not-found"    // there is no such file
 	CodeUnavailable Code = "unavailable"  // not now: the engine is down, the disk is missing
 	CodeFailed      Code = "failed"       // anything else
 )
@@ -200,6 +202,21 @@ func CodeOf(err error) Code {
 // Errorf makes an Error.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// SharesRoot is where the guest mounts shares: one directory a share, by its name.
+const SharesRoot = "/run/berth/shares"
+
+// PathQuery asks where a path of the host is in the guest. Make makes a directory there where nothing is, as -v does.
+type PathQuery struct {
+	Path string `json:"path"`
+	Make bool   `json:"make,omitempty"`
+}
+
+// PathAnswer is a share, and a place in it with slashes; "" is the share itself.
+type PathAnswer struct {
+	Share string `json:"share"`
+	Rel   string `json:"rel"`
 }
 
 // Publish is what the engine asks of the guest agent: a published port, and where in the guest its connections go. The

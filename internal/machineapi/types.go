@@ -27,6 +27,7 @@ type Settings struct {
 	CPUs   int    `json:"cpus,omitempty"`
 	Memory int64  `json:"memory,omitempty"` // bytes, a multiple of 2 MiB, at least 128 MiB
 	Disk   int64  `json:"disk,omitempty"`   // bytes; a disk grows and never shrinks
+	Shares string `json:"shares,omitempty"` // directories of the host that containers may have, a path a line; as it is where it is empty
 }
 
 // Machine is one virtual machine.

@@ -66,6 +66,16 @@ func (m Machine) DockerSocket() string { return filepath.Join(m.Dir, "docker.soc
 // DataDisk is the disk that everything in the machine lives on: a sparse file.
 func (m Machine) DataDisk() string { return filepath.Join(m.Dir, "data.img") }
 
+// ShareOwners is the file of owners that containers gave to files of a share which cannot carry them.
+func (m Machine) ShareOwners(share string) string {
+	return filepath.Join(m.Dir, "share-"+share+".owners")
+}
+
+// ShareJournal is the file by which a file server goes on where one before it was killed, for one boot of the guest.
+func (m Machine) ShareJournal(share, boot string) string {
+	return filepath.Join(m.Dir, "share-"+share+"."+boot+".journal")
+}
+
 // ImagesDir holds the boot images that this machine has used: the present one and the one before.
 func (m Machine) ImagesDir() string { return filepath.Join(m.Dir, "images") }
 

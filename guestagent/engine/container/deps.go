@@ -78,6 +78,9 @@ type Defaults struct {
 	CgroupNS     container.CgroupnsMode
 	StopTimeout  int // seconds; 0 is docker's 10
 	DockerSocket string
+	// HostPath is where a path of the computer around this virtual machine is here; make makes a directory where nothing
+	// is. nil: paths are this machine's.
+	HostPath func(ctx context.Context, path string, make bool) (string, error)
 	// StorageDriver is how inspect calls what layers are kept as.
 	StorageDriver string
 	IDs           user.IdentityMapping // of the user namespaces of containers; empty: the machine's

@@ -112,8 +112,11 @@ func (s *Service) userMounts(in *runtime.Input, r *Record, held *subpaths) error
 			}
 			out.Source = src
 		case apimount.TypeBind:
-			if s.Defaults.DockerSocket != "" && (m.Source == "/var/run/docker.sock" || m.Source == "/run/docker.sock") {
-				out.Source = s.Defaults.DockerSocket // this engine's own
+			switch {
+			case s.ownSocket(&m):
+				out.Source = s.Defaults.DockerSocket
+			case m.at != "":
+				out.Source = m.at
 			}
 		}
 		in.Mounts = append(in.Mounts, out)

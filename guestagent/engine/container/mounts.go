@@ -44,6 +44,9 @@ func (s *Service) mountsOf(r *Record) ([]Mount, error) {
 	for i := range r.Host.Mounts {
 		m, err := fromMount(&r.Host.Mounts[i])
 		if err == nil {
+			err = s.sourceExists(&m)
+		}
+		if err == nil {
 			err = ask(m)
 		}
 		if err != nil {
@@ -79,6 +82,9 @@ func (s *Service) mountsOf(r *Record) ([]Mount, error) {
 // is unmounted there must be unmounted in the container too, so that nothing keeps it busy.
 func (s *Service) sharesRoot(m *Mount) error {
 	root := s.Layout.Root
+	if s.Defaults.HostPath != nil { // no path of the host leads there
+		return nil
+	}
 	if m.Type != mount.TypeBind || !within(m.Source, root) && !within(root, m.Source) {
 		return nil
 	}

@@ -4,7 +4,6 @@ package container
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -164,9 +163,6 @@ func (m *Mount) fromBind(in *mount.Mount, bad func(string, ...any) error) error 
 				return bad("option bind-recursive=readonly requires the mount to be read-only")
 			}
 		}
-	}
-	if _, err := os.Stat(m.Source); err != nil && !m.MakeSource {
-		return bad("bind source path does not exist: %s", in.Source)
 	}
 	return nil
 }

@@ -56,6 +56,8 @@ type Mount struct {
 	OfTmpfs     bool         // asked for with --tmpfs, not --mount
 	MakeSource  bool         // a bind whose source is made where it is missing, as -v does
 	Image       *image.Image `json:",omitempty"` // for one of an image
+
+	at string // of a bind in a virtual machine: where the host's Source is here, found at each start
 }
 
 // State is what is kept of a container's state.

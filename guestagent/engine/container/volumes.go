@@ -4,11 +4,13 @@ package container
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strconv"
 
 	"github.com/berthhq/berth/guestagent/engine/detached"
 	"github.com/berthhq/berth/guestagent/engine/inroot"
+	"github.com/berthhq/berth/internal/agentapi"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/containerd/v2/core/mount"
 	apimount "github.com/moby/moby/api/types/mount"
@@ -185,16 +187,60 @@ func (s *Service) unmountVolume(r *Record, m *Mount) {
 	s.Bus.Publish("volume", "unmount", m.Name, map[string]string{"driver": m.Driver, "container": r.ID})
 }
 
+// bindSource finds the source of a bind, and makes a directory of one that is not there where -v asked for it.
 func (s *Service) bindSource(m *Mount) error {
+	if s.ownSocket(m) {
+		return nil
+	}
+	if s.Defaults.HostPath != nil {
+		return s.hostSource(m, m.MakeSource)
+	}
 	_, err := os.Stat(m.Source)
 	if err == nil {
 		return nil
 	}
 	if !os.IsNotExist(err) || !m.MakeSource {
-		return errdefs.Invalid("invalid mount config for type \"bind\": bind source path does not exist: %s", m.Source)
+		return noSource(m)
 	}
 	if err := os.MkdirAll(m.Source, 0o755); err != nil {
 		return errdefs.System("error while creating mount source path '%s': %w", m.Source, err)
 	}
 	return nil
+}
+
+// hostSource finds a bind's source on the computer around this virtual machine.
+func (s *Service) hostSource(m *Mount, make bool) (err error) {
+	m.at, err = s.Defaults.HostPath(s.ctx, m.Source, make)
+	switch e, ok := errors.AsType[*agentapi.Error](err); {
+	case err == nil:
+		return nil
+	case ok && e.Code == agentapi.CodeNotFound:
+		return noSource(m)
+	case ok && e.Code == agentapi.CodeInvalid:
+		return errdefs.Invalid("invalid mount config for type \"bind\": %w", err)
+	}
+	return errdefs.System("mounting %s of the host: %w", m.Source, err)
+}
+
+// sourceExists refuses a bind of --mount whose source is not there.
+func (s *Service) sourceExists(m *Mount) error {
+	switch {
+	case m.Type != apimount.TypeBind || m.MakeSource || s.ownSocket(m):
+		return nil
+	case s.Defaults.HostPath != nil:
+		return s.hostSource(m, false)
+	}
+	if _, err := os.Stat(m.Source); err != nil {
+		return noSource(m)
+	}
+	return nil
+}
+
+func noSource(m *Mount) error {
+	return errdefs.Invalid("invalid mount config for type \"bind\": bind source path does not exist: %s", m.Source)
+}
+
+// ownSocket says that a bind is docker's socket: a container is given this engine's.
+func (s *Service) ownSocket(m *Mount) bool {
+	return s.Defaults.DockerSocket != "" && (m.Source == "/var/run/docker.sock" || m.Source == "/run/docker.sock")
 }

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/berthhq/berth/internal/errdefs"
@@ -15,16 +16,18 @@ import (
 type sizes struct {
 	cpus         int
 	memory, disk string
+	shares       []string
 }
 
 func (w *sizes) flags(f *pflag.FlagSet) {
 	f.IntVar(&w.cpus, "cpus", 0, "Processors of the machine (default: half of this computer's)")
 	f.StringVar(&w.memory, "memory", "", "Memory of the machine, such as 2g")
 	f.StringVar(&w.disk, "disk", "", "Size of its disk, such as 64g; it grows, and takes up what is on it")
+	f.StringArrayVar(&w.shares, "share", nil, "A directory of this computer that containers may have (default: your home and the directory of temporary files)")
 }
 
 func (w *sizes) settings() (machineapi.Settings, error) {
-	set := machineapi.Settings{CPUs: w.cpus}
+	set := machineapi.Settings{CPUs: w.cpus, Shares: strings.Join(w.shares, "\n")}
 	for _, one := range []struct {
 		flag, text string
 		to         *int64
