@@ -64,6 +64,10 @@ vmimage: ## the virtual machine's image, into ./bin/vm, and the host agent that 
 hostagent:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) $(HOSTLD)' -o $(BIN)/berth-hostagent ./cmd/berth-hostagent
 
+.PHONY: e2e-vm
+e2e-vm: build vmimage ## the stories of the virtual machine, with a real one under QEMU
+	$(GO) test -count=1 -timeout 30m ./test/machine ./test/vm
+
 .PHONY: vmimage-twice
 vmimage-twice: ## builds the image twice and compares every byte
 	@for a in $(VMARCHES); do \
