@@ -122,11 +122,11 @@ func (a *Agent) watch(r *run) {
 		return
 	}
 	why := r.machine.Exit().String()
-	a.become(machineapi.Stopped, "it ended by itself: "+why)
-	a.forget(r)
 	if err := a.inst.Update(func(s *instance.State) { s.Ended = why }); err != nil {
 		a.cfg.Log.Warn("how the machine ended was not written down", "error", err)
 	}
+	a.become(machineapi.Stopped, "it ended by itself: "+why)
+	a.forget(r)
 }
 
 // Restart stops and starts it.
