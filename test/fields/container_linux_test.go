@@ -107,7 +107,7 @@ func listParameters(w *harness.World, id, ended, other string) {
 		"all=1&" + filters("id", ended[:12]): "ended", "all=1&" + filters("name", "^/?bu"): "busy", filters("label", "k=v"): "busy", filters("label", "k=w"): "",
 		filters("status", "exited"): "ended", filters("status", "created", "status", "running"): "other busy", "all=1&" + filters("ancestor", "bb"): "other busy ended",
 		"all=1&" + filters("before", "busy"): "ended", "all=1&" + filters("since", id): "other", filters("volume", "vol"): "busy", filters("volume", "/u"): "busy",
-		filters("network", "bridge"): "busy", filters("publish", "81"): "busy", filters("publish", "82/udp"): "", filters("expose", "82/udp"): "busy",
+		filters("network", "bridge"): "busy", filters("publish", "8181"): "busy", filters("publish", "81"): "", filters("publish", "82/udp"): "", filters("expose", "82/udp"): "busy",
 		"all=1&" + filters("exited", "3"): "ended", "all=1&" + filters("exited", "4"): "", filters("health", "healthy"): "busy", filters("is-task", "true"): "",
 	} {
 		if got := names(w, query); got != is {
