@@ -25,7 +25,7 @@ func newStop(s *session.Session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if is.State == machineapi.Absent {
+		if is.State == machineapi.Absent && is.AgentPID == 0 {
 			return errdefs.NotFound("there is no machine %s", m.Name).WithHint("berth machine list shows those there are.")
 		}
 		// A machine may have outlived its agent: only an agent can tell.
