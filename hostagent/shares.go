@@ -87,15 +87,8 @@ func (s *shares) find(ctx, life context.Context, q agentapi.PathQuery) (agentapi
 	if err != nil {
 		return agentapi.PathAnswer{}, agentapi.Errorf(agentapi.CodeInvalid, "%s", err.Error())
 	}
-	_, err = os.Stat(q.Path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && q.Make:
-		err = os.MkdirAll(q.Path, 0o755)
-	case errors.Is(err, fs.ErrNotExist):
-		return agentapi.PathAnswer{}, agentapi.Errorf(agentapi.CodeNotFound, "%s does not exist", q.Path)
-	}
-	if err != nil {
-		return agentapi.PathAnswer{}, agentapi.Errorf(agentapi.CodeFailed, "%s", err.Error())
+	if err := present(share.Path, rel, q); err != nil {
+		return agentapi.PathAnswer{}, err
 	}
 	one := s.serve(life, share)
 	select {
@@ -104,6 +97,36 @@ func (s *shares) find(ctx, life context.Context, q agentapi.PathQuery) (agentapi
 	case <-ctx.Done():
 		return agentapi.PathAnswer{}, ctx.Err()
 	}
+}
+
+// present says whether there is something at a place of a share, and makes a directory there where that is asked for. The
+// guest asks, and it can make links in the share: nothing is followed out of it.
+func present(dir, rel string, q agentapi.PathQuery) error {
+	if info, err := os.Stat(dir); rel == "" && err == nil && !info.IsDir() {
+		return nil // a share that is one file
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return agentapi.Errorf(agentapi.CodeFailed, "sharing %s: %v", dir, err)
+	}
+	defer root.Close()
+	rel = filepath.FromSlash(rel)
+	if rel == "" {
+		rel = "."
+	}
+	_, err = root.Stat(rel)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist) && q.Make:
+		err = root.MkdirAll(rel, 0o755)
+	case errors.Is(err, fs.ErrNotExist):
+		return agentapi.Errorf(agentapi.CodeNotFound, "%s does not exist", q.Path)
+	}
+	if err != nil {
+		return agentapi.Errorf(agentapi.CodeFailed, "%s: %v", q.Path, err)
+	}
+	return nil
 }
 
 // serve begins to serve a share, once.

@@ -44,6 +44,9 @@ func New(guest transport.Dialer) *Forwarder {
 	return &Forwarder{guest: guest, open: map[key]*published{}}
 }
 
+// maxPorts bounds what a guest can make the host listen on.
+const maxPorts = 8192
+
 // dialWithin bounds how long a client waits for the guest to take its connection.
 const dialWithin = 30 * time.Second
 
@@ -64,6 +67,9 @@ func (f *Forwarder) Open(p agentapi.Port) error {
 			return nil
 		}
 		return agentapi.Errorf(agentapi.CodeTaken, "Bind for %s failed: port is already allocated (container %.12s)", k, was.port.Container)
+	}
+	if len(f.open) >= maxPorts {
+		return agentapi.Errorf(agentapi.CodeFailed, "%s: the host listens on %d ports for this machine already", k, maxPorts)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	pub := &published{port: p, end: cancel}
