@@ -17,6 +17,8 @@ import (
 // and its end closes the socket.
 func socket(w *harness.World) {
 	id := run(w, harness.Spec{Cmd: []string{"sh", "-c", "echo ready; while read line; do echo got $line; [ $line != end ] || exit 3; done"}, Conf: stdin})
+	// What is written between the log's end and the stream's beginning is in neither, as with dockerd.
+	w.Eventually("ready is in the log", func() bool { out, _ := w.Logs(id); return out == "ready\n" })
 	ws := dial(w, id, "stream=1&stdin=1&stdout=1&stderr=1&logs=1")
 	until(w, ws, "ready\n")
 	for _, word := range []string{"one", "two"} {
