@@ -27,6 +27,13 @@ func TestStats(t *testing.T) {
 	w.Part("stream", func(w *harness.World) { stream(w, id) })
 	_, err := w.API.ContainerPause(w.Ctx(), id, client.ContainerPauseOptions{})
 	w.Must(err)
+	periods := uint64(0) // the kernel counts on for a period or two after the freeze
+	w.Eventually("the clock of its limit stands still", func() bool {
+		before := periods
+		time.Sleep(50 * time.Millisecond)
+		periods = cpuStat(w, pid, "nr_periods")
+		return before == periods
+	})
 	asked := time.Now()
 	s := read[container.StatsResponse](w, "/containers/"+id+"/stats?stream=false&one-shot=true")
 	if s.Read.Before(asked) || s.Read.After(time.Now()) || !s.PreRead.IsZero() || s.PreCPUStats.CPUUsage.TotalUsage != 0 {
