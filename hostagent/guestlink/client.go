@@ -1,6 +1,7 @@
 package guestlink
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -128,7 +129,7 @@ const maxDrift = 500 * time.Millisecond
 
 // heartbeat returns when the guest has been silent for too long, or the link or ctx has ended.
 func (c *Client) heartbeat(ctx context.Context, link *agentapi.Link) {
-	every, lost := or(c.Every, agentapi.HeartbeatEvery), or(c.Lost, agentapi.HeartbeatLost)
+	every, lost := cmp.Or(c.Every, agentapi.HeartbeatEvery), cmp.Or(c.Lost, agentapi.HeartbeatLost)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for seq := uint64(1); ; seq++ {
@@ -160,13 +161,6 @@ func (c *Client) beat(ctx context.Context, link *agentapi.Link, seq uint64, lost
 		_ = link.Call(ctx, agentapi.OpTime, agentapi.Time{UnixNano: time.Now().UnixNano()}, nil)
 	}
 	return true
-}
-
-func or(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
 }
 
 // Call asks the guest. Where there is no link it fails with agentapi.ErrLinkDown.

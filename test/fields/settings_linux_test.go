@@ -31,7 +31,7 @@ func disk(w *harness.World) string {
 // config is everything of Config that a container of Linux can be given.
 func config() object {
 	return object{
-		"Image": "bb", "Hostname": "host1", "Domainname": "example.org", "User": "1000:1001", "WorkingDir": "/work/deep",
+		"Image": "bb", "Hostname": "host1", "Domainname": "example.org", "User": "1000:1001", "WorkingDir": "/srv/deep",
 		"Env": []string{"A=b", "PATH=/bin"}, "Entrypoint": []string{"sh", "-c"}, "Cmd": []string{"trap exit USR1; touch /scratch/x; while :; do usleep 20000; done"},
 		"ExposedPorts": object{"81/tcp": object{}, "53/udp": object{}}, "Volumes": object{"/vol": object{}}, "Labels": object{"k": "v", "empty": ""},
 		"AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "OpenStdin": true, "StdinOnce": true, "Tty": true, "ArgsEscaped": true,
@@ -167,7 +167,7 @@ func process(w *harness.World, pid int) {
 	want(w, "oom_score_adj", file(w, proc, "oom_score_adj"), "321")
 	cwd, err := os.Readlink(proc + "/cwd")
 	w.Must(err)
-	want(w, "cwd", cwd, "/work/deep")
+	want(w, "cwd", cwd, "/srv/deep")
 	if env := strings.Split(file(w, proc, "environ"), "\x00"); !contains(env, "A=b") || !contains(env, "HOSTNAME=host1") {
 		w.Errorf("environ %q", env)
 	}

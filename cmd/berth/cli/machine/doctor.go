@@ -13,11 +13,7 @@ func newDoctor(s *session.Session) *cobra.Command {
 		ValidArgsFunction: complete(s),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		m, err := named(s, args)
-		if err != nil {
-			return err
-		}
-		a, err := agent(c.Context(), m)
+		_, a, err := served(c.Context(), s, args)
 		if err != nil {
 			return err
 		}

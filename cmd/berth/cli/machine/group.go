@@ -45,6 +45,25 @@ func agent(ctx context.Context, m paths.Machine) (*machineapi.Client, error) {
 	return machineapi.NewClient(m.AgentSocket()), nil
 }
 
+// served is the machine of an argument with its host agent, started where none serves.
+func served(ctx context.Context, s *session.Session, args []string) (paths.Machine, *machineapi.Client, error) {
+	m, err := named(s, args)
+	if err != nil {
+		return m, nil, err
+	}
+	a, err := agent(ctx, m)
+	return m, a, err
+}
+
+// asked is what the host agent says of the machine of an argument.
+func asked(ctx context.Context, s *session.Session, args []string) (machineapi.Machine, error) {
+	m, err := named(s, args)
+	if err != nil {
+		return machineapi.Machine{}, err
+	}
+	return ask(ctx, m)
+}
+
 // ask asks a host agent that may not be there: then the machine is stopped, or absent.
 func ask(ctx context.Context, m paths.Machine) (machineapi.Machine, error) {
 	got, err := machineapi.NewClient(m.AgentSocket()).Machine(ctx)

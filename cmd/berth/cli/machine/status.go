@@ -19,11 +19,7 @@ func newStatus(s *session.Session) *cobra.Command {
 		Use: "status [MACHINE]", Short: "Say how a virtual machine is; 0 if it runs, 3 if not", Args: cobra.MaximumNArgs(1), ValidArgsFunction: complete(s),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		m, err := named(s, args)
-		if err != nil {
-			return err
-		}
-		is, err := ask(c.Context(), m)
+		is, err := asked(c.Context(), s, args)
 		if err != nil {
 			return err
 		}
@@ -49,11 +45,7 @@ func newInfo(s *session.Session) *cobra.Command {
 		Use: "info [OPTIONS] [MACHINE]", Short: "Show all that is known of a virtual machine", Args: cobra.MaximumNArgs(1), ValidArgsFunction: complete(s),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		m, err := named(s, args)
-		if err != nil {
-			return err
-		}
-		is, err := ask(c.Context(), m)
+		is, err := asked(c.Context(), s, args)
 		if err != nil {
 			return err
 		}

@@ -48,11 +48,7 @@ func newRestart(s *session.Session) *cobra.Command {
 		Use: "restart [MACHINE]", Short: "Stop a virtual machine and start it", Args: cobra.MaximumNArgs(1), ValidArgsFunction: complete(s),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		m, err := named(s, args)
-		if err != nil {
-			return err
-		}
-		a, err := agent(c.Context(), m)
+		m, a, err := served(c.Context(), s, args)
 		if err != nil {
 			return err
 		}
