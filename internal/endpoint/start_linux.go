@@ -2,12 +2,11 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/berthhq/berth/internal/errdefs"
 )
@@ -57,43 +56,16 @@ func launch(ctx context.Context, program string, e Endpoint, notice io.Writer) e
 	if err := os.MkdirAll(filepath.Dir(logFile), 0o711); err != nil {
 		return errdefs.System("starting the engine: %w", err)
 	}
-	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	p := spawn{program: program, log: logFile, mode: 0o640, socket: e.Layout.Socket(), lock: e.Layout.EngineLock()}
+	ours, err := p.start(ctx)
+	if silent, ok := errors.AsType[*silent](err); ok {
+		return errdefs.Unavailable("the engine %w", silent).WithHint("Its log is %s", logFile)
+	}
 	if err != nil {
 		return errdefs.System("starting the engine: %w", err)
 	}
-	defer func() { _ = log.Close() }()
-	var from int64
-	if info, err := log.Stat(); err == nil {
-		from = info.Size()
-	}
-	cmd := exec.Command(program)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		return errdefs.System("starting the engine: %w", err)
-	}
-	exited := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(exited) }()
-	ctx, cancel := context.WithTimeout(ctx, startBound)
-	defer cancel()
-	if !waitSocket(ctx, e.Layout.Socket(), e.Layout.EngineLock(), exited) {
-		return didNotStart(ctx, logFile, from)
-	}
-	select {
-	case <-exited: // another command's engine serves
-	default:
+	if ours {
 		started(notice, e)
 	}
 	return nil
-}
-
-func didNotStart(ctx context.Context, logFile string, from int64) error {
-	why := lastLine(logFile, from)
-	if why == "" {
-		why = "it wrote nothing to its log"
-	}
-	if ctx.Err() != nil {
-		return errdefs.Unavailable("the engine did not answer within %s: %s", startBound, why).WithHint("Its log is %s", logFile)
-	}
-	return errdefs.Unavailable("the engine did not start: %s", why).WithHint("Its log is %s", logFile)
 }
