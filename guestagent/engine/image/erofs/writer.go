@@ -29,7 +29,7 @@ type Writer struct {
 
 // NewWriter begins an image in an empty file, which stays the caller's. Its root is a directory of root, mode 0755.
 func NewWriter(f *os.File) (*Writer, error) {
-	w := &Writer{f: f, out: bufio.NewWriterSize(f, 1<<20), root: NewDir(0o755), next: 1, buf: make([]byte, 128<<10)}
+	w := &Writer{f: f, out: bufio.NewWriterSize(f, 256<<10), root: NewDir(0o755), next: 1, buf: make([]byte, 128<<10)}
 	if _, err := w.out.Write(make([]byte, BlockSize)); err != nil { // the superblock is written last
 		return nil, err
 	}
