@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/berthhq/berth/cmd/berth/cli/image"
-	"github.com/berthhq/berth/cmd/berth/cli/runflags"
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/berthhq/berth/internal/runflags"
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"

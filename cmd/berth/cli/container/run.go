@@ -7,52 +7,36 @@ import (
 	"strings"
 
 	"github.com/berthhq/berth/cmd/berth/cli/image"
-	"github.com/berthhq/berth/cmd/berth/cli/runflags"
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/berthhq/berth/internal/runflags"
 	"github.com/berthhq/berth/internal/stream"
 	"github.com/moby/moby/client"
 	"github.com/moby/term"
 	"github.com/spf13/cobra"
 )
 
-type runOptions struct {
-	detach, quiet, sigProxy bool
-	detachKeys              string
-}
-
 func newRun(s *session.Session) *cobra.Command {
-	var o runOptions
 	c := &cobra.Command{Use: "run [OPTIONS] IMAGE [COMMAND] [ARG...]", Short: "Create and run a new container from an image", Args: cobra.MinimumNArgs(1),
 		ValidArgsFunction: image.Complete(s)}
 	f := c.Flags()
 	f.SetInterspersed(false)
-	flags := runflags.New(f)
-	f.BoolVarP(&o.detach, "detach", "d", false, "Run container in background and print container ID")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress the pull output")
-	f.StringVar(&o.detachKeys, "detach-keys", "", "Override the key sequence for detaching a container")
-	f.BoolVar(&o.sigProxy, "sig-proxy", true, "Proxy received signals to the process")
+	flags := runflags.NewRun(f)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		spec, err := flags.Build(f, args[0], args[1:])
 		if err != nil {
 			return runFailed(err)
 		}
-		return run(c.Context(), s, &o, flags, spec)
+		return run(c.Context(), s, flags, spec)
 	}
 	return c
 }
 
-func run(ctx context.Context, s *session.Session, o *runOptions, flags *runflags.Flags, spec *runflags.Spec) error {
-	if err := stream.CheckDetachKeys(o.detachKeys); err != nil {
+func run(ctx context.Context, s *session.Session, o *runflags.Run, spec *runflags.Spec) error {
+	if err := stream.CheckDetachKeys(o.DetachKeys); err != nil {
 		return runFailed(errdefs.Invalid("%w", err))
 	}
 	cfg := spec.Config
-	if o.detach {
-		if cfg.AttachStdin && flags.Attached() {
-			return runFailed(errdefs.Invalid("conflicting options: cannot specify both --attach and --detach"))
-		}
-		cfg.AttachStdin, cfg.AttachStdout, cfg.AttachStderr, cfg.StdinOnce = false, false, false, false
-	}
 	if _, ok := s.InTerminal(); cfg.Tty && cfg.AttachStdin && !ok {
 		return runFailed(errNoTTY())
 	}
@@ -61,7 +45,7 @@ func run(ctx context.Context, s *session.Session, o *runOptions, flags *runflags
 			spec.Host.ConsoleSize = [2]uint{uint(ws.Height), uint(ws.Width)}
 		}
 	}
-	id, err := create(ctx, s, flags, spec, o.quiet)
+	id, err := create(ctx, s, o.Flags, spec, o.Quiet)
 	if err != nil {
 		return runFailed(err)
 	}
@@ -84,7 +68,7 @@ func run(ctx context.Context, s *session.Session, o *runOptions, flags *runflags
 		return err
 	}
 	a := &attachment{s: s, cl: cl, id: id, tty: cfg.Tty, stdin: cfg.AttachStdin, stdout: cfg.AttachStdout, stderr: cfg.AttachStderr,
-		keys: o.detachKeys, sigProxy: o.sigProxy, was: neverStarted}
+		keys: o.DetachKeys, sigProxy: o.SigProxy, was: neverStarted}
 	err = a.run(ctx, start, spec.Host.AutoRemove)
 	var exit *session.ExitError
 	if err != nil && !errors.As(err, &exit) {

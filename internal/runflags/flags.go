@@ -1,5 +1,6 @@
 // Package runflags is the flags of run and create: docker's names and forms, read into the API's types by docker's own
-// value parsers. The files cut them by what they are about. It talks to no engine.
+// value parsers. The files cut them by what they are about. It talks to no engine. The command line and package runline
+// use it, so that a pasted line means in a window what it means in a terminal.
 package runflags
 
 import (
@@ -152,10 +153,14 @@ func (p *network) declare(f *pflag.FlagSet) {
 	listVar(f, &p.expose, "expose", "", "Expose a port or a range of ports", nil)
 	listVar(f, &p.links, "link", "", "Add link to another container", opts.ValidateLink)
 	listVar(f, &p.aliases, "network-alias", "", "Add network-scoped alias for the container", nil)
+	f.Var(&p.aliases, "net-alias", "Add network-scoped alias for the container")
+	_ = f.MarkHidden("net-alias")
 	listVar(f, &p.extraHosts, "add-host", "", "Add a custom host-to-IP mapping (host:ip)", opts.ValidateExtraHost)
 	listVar(f, &p.dns, "dns", "", "Set custom DNS servers", opts.ValidateIPAddress)
 	listVar(f, &p.dnsSearch, "dns-search", "", "Set custom DNS search domains", opts.ValidateDNSSearch)
 	listVar(f, &p.dnsOptions, "dns-option", "", "Set DNS options", nil)
+	f.Var(&p.dnsOptions, "dns-opt", "Set DNS options")
+	_ = f.MarkHidden("dns-opt")
 	listVar(f, &p.linkLocal, "link-local-ip", "", "Container IPv4/IPv6 link-local addresses", opts.ValidateIPAddress)
 	f.StringVarP(&p.hostname, "hostname", "h", "", "Container host name")
 	f.StringVar(&p.domainname, "domainname", "", "Container NIS domain name")
@@ -228,6 +233,3 @@ func (p *health) declare(f *pflag.FlagSet) {
 	f.IntVar(&p.retries, "health-retries", 0, "Consecutive failures needed to report unhealthy")
 	f.BoolVar(&p.none, "no-healthcheck", false, "Disable any container-specified HEALTHCHECK")
 }
-
-// Attached says whether streams were named with -a.
-func (c *Flags) Attached() bool { return c.attach.Len() > 0 }
