@@ -1,3 +1,3 @@
 package main
 
-func verbs() map[string]verb { return map[string]verb{"keep": keep, "serve": serve} }
+func verbs() map[string]verb { return map[string]verb{"keep": keep, "serve": serve, "ui": window} }

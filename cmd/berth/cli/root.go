@@ -21,6 +21,7 @@ import (
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/berthhq/berth/cmd/berth/cli/system"
 	"github.com/berthhq/berth/cmd/berth/cli/volume"
+	"github.com/berthhq/berth/cmd/berth/cli/window"
 	"github.com/berthhq/berth/internal/buildinfo"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/spf13/cobra"
@@ -74,6 +75,7 @@ func newRoot(s *session.Session) *cobra.Command {
 	root.AddCommand(image.Verbs(s)...)
 	root.AddCommand(system.Verbs(s)...)
 	root.AddCommand(companion.Verbs(s)...)
+	root.AddCommand(window.Verbs(s)...)
 	images := image.Group(s)
 	images.AddCommand(companion.Build(s))
 	engine := system.Group(s)
