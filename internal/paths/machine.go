@@ -94,6 +94,9 @@ func (m Machine) KeeperLog() string { return filepath.Join(m.Dir, "keeper.log") 
 // Console is what the guest has written to its console, the newest part of it.
 func (m Machine) Console() string { return filepath.Join(m.Dir, "console.log") }
 
+// HyperV is what the machine that runs under Hyper-V was made with, there as long as it runs.
+func (m Machine) HyperV() string { return filepath.Join(m.Dir, "hyperv.json") }
+
 // OldConsole is the part before that.
 func (m Machine) OldConsole() string { return m.Console() + ".1" }
 
