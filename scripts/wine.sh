@@ -3,7 +3,8 @@
 # is made once (as root; about three minutes and 1.4 GB) and kept in WINE_TREE. Made for `go test -exec scripts/wine.sh`.
 #
 # The program sees the directory it is started from, /tmp and the tree's own files; its processes end with it. WINEDEBUG
-# and variables that begin with BERTH_ or TEST_ are passed on. One program runs at a time: they share a registry.
+# and variables that begin with BERTH_ or TEST_ are passed on; files that WINE_DLLS names are in C:\windows\system32, directories
+# that WINE_BIND names are seen too. One program runs at a time: they share a registry.
 set -euo pipefail
 suite=trixie
 packages=wine64,wine,ca-certificates
@@ -56,5 +57,6 @@ exec 9>"$tree.lock"
 flock 9
 [ "$(cat "$tree/.made" 2>/dev/null)" = $packages ] || make_tree
 [ $# -gt 0 ] || exit 0
+for dll in ${WINE_DLLS:-}; do cp -f "$dll" "$tree/root/.wine/drive_c/windows/system32/"; done
 mapfile -t pass < <(env | grep -E '^(BERTH|TEST)_[A-Za-z0-9_]*=' || true)
 enter "${pass[@]}" wine "$@"
