@@ -14,6 +14,7 @@ import (
 	"github.com/berthhq/berth/guestagent/control"
 	"github.com/berthhq/berth/guestagent/disk"
 	"github.com/berthhq/berth/guestagent/ports"
+	"github.com/berthhq/berth/guestagent/tap"
 	"github.com/berthhq/berth/internal/agentapi"
 	"github.com/berthhq/berth/internal/buildinfo"
 	"github.com/berthhq/berth/internal/paths"
@@ -143,7 +144,7 @@ func (a *agent) serveEngine(ctx context.Context) error {
 // bringUp does what the ports need not wait for.
 func (a *agent) bringUp(ctx context.Context, modules *loader, kept *sync.WaitGroup) {
 	complain(modules.elsewhere(restModules))
-	complain(modules.stage("engine"))
+	complain(modules.stage("engine"), a.network(ctx))
 	a.attachDisk(ctx)
 	if a.disk().Fault == "" {
 		a.startChildren(ctx, kept)
@@ -154,6 +155,20 @@ func (a *agent) bringUp(ctx context.Context, modules *loader, kept *sync.WaitGro
 	if _, err := a.grow(); err != nil {
 		complain(err)
 	}
+}
+
+// network brings the interface to the world up, and takes the host's streams for it.
+func (a *agent) network(ctx context.Context) error {
+	device, err := tap.Open()
+	if err != nil {
+		return err
+	}
+	l, err := listen(agentapi.PortNetwork)
+	if err != nil {
+		return err
+	}
+	go device.Serve(context.WithoutCancel(ctx), l) // till the power goes: containers that stop may have something to say
+	return nil
 }
 
 // startChildren starts berth's programs and keeps them running.
@@ -206,7 +221,7 @@ func (a *agent) welcome(h agentapi.Hello) agentapi.Welcome {
 	_ = unix.Uname(&u)
 	return agentapi.Welcome{
 		Agent: buildinfo.Version(), Boot: firstLine("/proc/sys/kernel/random/boot_id"), Kernel: unix.ByteSliceToString(u.Release[:]),
-		Features: []agentapi.Feature{agentapi.FeaturePorts, agentapi.FeatureReclaim, agentapi.FeatureTrim}, Status: a.status(),
+		Features: []agentapi.Feature{agentapi.FeaturePorts, agentapi.FeatureNetwork, agentapi.FeatureReclaim, agentapi.FeatureTrim}, Status: a.status(),
 	}
 }
 

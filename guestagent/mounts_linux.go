@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/berthhq/berth/internal/agentapi"
+	"github.com/berthhq/berth/internal/paths"
 	"golang.org/x/sys/unix"
 )
 
@@ -150,6 +152,8 @@ func furnish() error {
 		"/etc/hosts":         "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t" + hostname + "\n",
 		"/etc/hostname":      hostname + "\n",
 		"/etc/nsswitch.conf": "hosts: files dns\n",
+		paths.ConfigFile:     engineConfig,
+		"/etc/resolv.conf":   "nameserver " + agentapi.NetworkGateway4 + "\n",
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			return err
@@ -157,5 +161,10 @@ func furnish() error {
 	}
 	return nil
 }
+
+// engineConfig is what the engine has to know of the host: which address it has, and that its loopback is spoken to
+// without TLS, as an engine on the host itself would.
+const engineConfig = `{"host-gateway-ip": "` + agentapi.NetworkHost4 + `", "insecure-registries": ["host.docker.internal", "host.berth.internal", "` + agentapi.NetworkHost4 + `/32"]}
+`
 
 func parent(p string) string { return p[:strings.LastIndexByte(p, '/')+1] }

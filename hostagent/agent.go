@@ -27,11 +27,12 @@ type Config struct {
 
 // Agent holds one machine. Its methods may be called from any goroutine.
 type Agent struct {
-	cfg  Config
-	inst *instance.Instance
-	turn chan struct{} // holds one element while a verb changes the machine
-	quit chan struct{} // closed once a person has stopped the machine
-	once sync.Once
+	cfg     Config
+	inst    *instance.Instance
+	turn    chan struct{} // holds one element while a verb changes the machine
+	quit    chan struct{} // closed once a person has stopped the machine
+	once    sync.Once
+	private private // ports of the host that no container may reach
 
 	mu     sync.Mutex
 	state  machineapi.State

@@ -9,6 +9,7 @@ import (
 	"github.com/berthhq/berth/hostagent/guestlink"
 	"github.com/berthhq/berth/hostagent/portforward"
 	"github.com/berthhq/berth/hostagent/vm"
+	"github.com/berthhq/berth/hostagent/vnet"
 	"github.com/berthhq/berth/internal/agentapi"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/berthhq/berth/internal/machineapi"
@@ -21,6 +22,7 @@ type run struct {
 	link    *guestlink.Client
 	ports   *portforward.Forwarder
 	shares  *shares
+	net     *vnet.Network
 	life    context.Context // of what keeps in touch with the guest
 	cancel  context.CancelFunc
 	parts   sync.WaitGroup
@@ -34,8 +36,8 @@ type run struct {
 	failed  chan struct{} // closed with the fault
 }
 
-func newRun(m vm.Machine, image string, sh *shares) *run {
-	r := &run{machine: m, image: image, ready: make(chan struct{}), failed: make(chan struct{}), ports: portforward.New(m), shares: sh}
+func newRun(m vm.Machine, image string, sh *shares, out *vnet.Network) *run {
+	r := &run{machine: m, image: image, net: out, ready: make(chan struct{}), failed: make(chan struct{}), ports: portforward.New(m), shares: sh}
 	r.link = &guestlink.Client{
 		Guest: m, Up: r.up, Event: r.event, Handle: r.handle, Features: []agentapi.Feature{agentapi.FeaturePorts, agentapi.FeatureMounts},
 	}
@@ -70,6 +72,7 @@ func (r *run) handle(ctx context.Context, op agentapi.Op, body json.RawMessage) 
 func (r *run) begin() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel, r.life = cancel, ctx
+	r.parts.Go(func() { r.net.Run(ctx, r.machine) })
 	r.parts.Go(func() {
 		if err := r.link.Run(ctx); err != nil {
 			r.fail(errdefs.Unavailable("%w", err))
@@ -82,6 +85,7 @@ func (r *run) leave() {
 	r.cancel()
 	r.parts.Wait()
 	r.ports.End()
+	r.net.Close()
 }
 
 func (r *run) up(w agentapi.Welcome) {

@@ -11,6 +11,7 @@ import (
 	"github.com/berthhq/berth/hostagent/guestlink"
 	"github.com/berthhq/berth/hostagent/instance"
 	"github.com/berthhq/berth/hostagent/vm"
+	"github.com/berthhq/berth/hostagent/vnet"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/berthhq/berth/internal/machineapi"
 )
@@ -119,7 +120,11 @@ func (a *Agent) begin(m vm.Machine, image string) (*run, error) {
 	if err != nil {
 		return nil, errdefs.Invalid("machine %s: %w", a.cfg.Layout.Name, errors.Join(err, m.Close()))
 	}
-	r := newRun(m, image, sh)
+	out, err := vnet.New(vnet.Options{Private: a.private.has})
+	if err != nil {
+		return nil, errdefs.System("machine %s: %w", a.cfg.Layout.Name, errors.Join(err, m.Close()))
+	}
+	r := newRun(m, image, sh, out)
 	r.begin()
 	return r, nil
 }
