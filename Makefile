@@ -113,6 +113,15 @@ cross: ## vet and build for every platform without cgo, and for Linux with it
 			$(GO) build -tags '$(CGOTAGS)' -o /dev/null ./...; \
 	else echo "linux/arm64 with cgo is left out: no aarch64-linux-gnu-gcc, or no libseccomp for it"; fi
 
+# Packages whose tests run on Windows' own code, under Wine with a compute service of ours.
+WINE := ./hostagent/vm/hyperv/...
+
+.PHONY: wine
+wine: ## tests of the Windows parts under Wine (root, debootstrap, mingw-w64; makes a Debian tree of 1.4 GB once)
+	@dir=$$(mktemp -d) && trap 'rm -rf $$dir' EXIT && \
+	x86_64-w64-mingw32-gcc -shared -O2 -Wall -o $$dir/computecore.dll hostagent/vm/hyperv/testdata/computecore.c && \
+	WINE_DLLS=$$dir/computecore.dll GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) test -count=1 -p 1 -timeout 10m -exec '$(CURDIR)/scripts/wine.sh' $(WINE)
+
 EROFS_STORIES := TestPull|TestInterruptedPull|TestTagsAndRemoval|TestArchives|TestImageMount|TestBuildAsOldClientsDo|TestBuildAndTheEngineIsKilled|TestLifecycle|TestUsersAreMapped
 
 .PHONY: erofs

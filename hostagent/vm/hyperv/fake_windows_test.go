@@ -69,12 +69,12 @@ func newService(t *testing.T) *service {
 
 func text(p *uint16) string { return windows.UTF16PtrToString(p) }
 
-func wide(s string) uintptr {
+func wide(s string) unsafe.Pointer {
 	p, err := windows.UTF16PtrFromString(s)
 	if err != nil {
 		panic(err)
 	}
-	return uintptr(unsafe.Pointer(p))
+	return unsafe.Pointer(p)
 }
 
 // check holds a document against the schema of the Windows that this seems to be, and of the newest.
@@ -147,29 +147,36 @@ func (s *service) follow(id string, g vm.Machine) {
 		s.say(id, "Kernel panic - not syncing: the guest was told to\r\n")
 	}
 	if g.Exit().Reason != vm.Killed {
-		_, _, _ = exit.Call(wide(id), wide(`{"Status":0,"ExitType":"GracefulExit"}`))
+		_, _, _ = exit.Call(uintptr(wide(id)), uintptr(wide(`{"Status":0,"ExitType":"GracefulExit"}`)))
 	}
 }
 
-// say writes on the guest's console. Under Wine the first connection to a pipe is a broken one.
+// say writes on the guest's console. Under Wine the first connection to a listener of go-winio reaches its spare pipe, which
+// nobody serves: it is thrown away.
 func (s *service) say(id, line string) {
+	pipe := `\\.\pipe\berth-console-` + id
 	wait := 10 * time.Second
+	if spare, err := winio.DialPipe(pipe, &wait); err == nil {
+		spare.Close()
+	}
+	var c net.Conn
 	var err error
-	for range 2 {
-		var c net.Conn
-		if c, err = winio.DialPipe(`\\.\pipe\berth-console-`+id, &wait); err != nil {
+	for range 100 {
+		if c, err = winio.DialPipe(pipe, &wait); err == nil {
 			break
 		}
-		_, err = io.WriteString(c, line)
-		if err == nil {
-			time.Sleep(100 * time.Millisecond) // Hyper-V's own end is open until the machine is gone
-		}
-		c.Close()
-		if err == nil {
-			return
-		}
+		time.Sleep(20 * time.Millisecond)
 	}
-	s.t.Errorf("the console: %v", err)
+	if err != nil {
+		s.t.Errorf("the console: %v", err)
+		return
+	}
+	defer c.Close()
+	_ = c.SetWriteDeadline(time.Now().Add(wait))
+	if _, err := io.WriteString(c, line); err != nil {
+		s.t.Errorf("the console: %v", err)
+	}
+	time.Sleep(100 * time.Millisecond) // Hyper-V's own end is open until the machine is gone
 }
 
 // dial is what Hyper-V's sockets are on Windows.
@@ -191,7 +198,7 @@ func (s *service) fails(name string, code uint32, late bool) {
 	if late {
 		l = 1
 	}
-	_, _, _ = fail.Call(wide(name), uintptr(code), l)
+	_, _, _ = fail.Call(uintptr(wide(name)), uintptr(code), l)
 }
 
 // nothingIsLeft: every system, operation and handle is closed again.
