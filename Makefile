@@ -64,6 +64,15 @@ vmimage: ## the virtual machine's image, into ./bin/vm, and the host agent that 
 hostagent:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) $(HOSTLD)' -o $(BIN)/berth-hostagent ./cmd/berth-hostagent
 
+# The built page is committed, so that building berth needs no npm.
+.PHONY: ui
+ui: ## the window's page, from web/ into hostagent/ui/dist (needs npm)
+	cd web && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm run build
+
+.PHONY: ui-check
+ui-check: ui ## builds the page anew and compares it with what is committed
+	@changed=$$(git status --porcelain -- hostagent/ui/dist) && { [ -z "$$changed" ] || { echo "not as committed:"; echo "$$changed"; exit 1; }; }
+
 .PHONY: e2e-vm
 e2e-vm: build vmimage ## the stories of the virtual machine, with a real one under QEMU
 	$(GO) test -count=1 -timeout 30m ./test/machine ./test/vm

@@ -25,6 +25,8 @@ func (s *Server) local() http.Handler {
 	mux.HandleFunc("GET /local/about", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.cfg.About) })
 	mux.HandleFunc("GET /local/folders", s.folders)
 	mux.HandleFunc("GET /local/port", s.port)
+	mux.HandleFunc("POST /local/run-line", s.runLine)
+	mux.HandleFunc("POST /local/parse-run", s.parseRun)
 	s.machines(mux)
 	return mux
 }

@@ -458,3 +458,22 @@ func TestFoldersAndPorts(t *testing.T) {
 		t.Errorf("70000 is taken for a port: %d", code)
 	}
 }
+
+func TestLinesOfRun(t *testing.T) {
+	w := newWorld(t)
+	token := w.login()
+	code, body, _ := w.do("POST", "/local/parse-run", `{"line":"docker run -d --name web -p 8080:80 nginx"}`, bearer(token))
+	var line struct {
+		Name   string
+		Create json.RawMessage
+	}
+	if json.Unmarshal([]byte(body), &line); code != 200 || line.Name != "web" {
+		t.Fatalf("%d %s", code, body)
+	}
+	if code, body, _ = w.do("POST", "/local/run-line", `{"name":"web","create":`+string(line.Create)+`}`, bearer(token)); code != 200 || !strings.Contains(body, "berth run -d --name web -p 8080:80 nginx") && !strings.Contains(body, "--publish 8080:80") {
+		t.Errorf("%d %s", code, body)
+	}
+	if code, body, _ = w.do("POST", "/local/parse-run", `{"line":"rm -rf /"}`, bearer(token)); code != 400 || !strings.Contains(body, "docker run") {
+		t.Errorf("%d %s", code, body)
+	}
+}
