@@ -6,6 +6,9 @@ import (
 	"github.com/berthhq/berth/hostagent/vm/qemu"
 )
 
+// preferred drives a machine that nobody chose a driver for.
+const preferred = "qemu"
+
 // held are the drivers whose machines end with the process that starts them, by name: this is the only place that names
 // one. log is told what guests do wrong.
 func held(log func(line string)) map[string]vm.Driver {

@@ -1,4 +1,3 @@
 package main
 
-// verbs are those that need no driver of virtual machines.
-func verbs() map[string]verb { return map[string]verb{"ui": window} }
+func verbs() map[string]verb { return map[string]verb{"keep": keep, "serve": serve, "ui": window} }

@@ -14,6 +14,7 @@ import (
 	"github.com/berthhq/berth/hostagent/transport"
 	"github.com/berthhq/berth/hostagent/vhostvsock"
 	"github.com/berthhq/berth/hostagent/vm"
+	"github.com/berthhq/berth/hostagent/vm/console"
 	"github.com/berthhq/berth/internal/paths"
 )
 
@@ -26,7 +27,7 @@ type machine struct {
 	device  *vhostvsock.Device
 	process *process
 	monitor *monitor
-	console *console
+	console *console.Console
 
 	verb sync.Mutex // one change of state at a time
 
@@ -37,7 +38,7 @@ type machine struct {
 
 // start makes the connections, starts QEMU and waits until its processors run.
 func (m *machine) start(ctx context.Context, files vm.Files) (err error) {
-	if m.console, err = openConsole(paths.Machine{Dir: m.config.Dir}); err != nil {
+	if m.console, err = console.Open(paths.Machine{Dir: m.config.Dir}, nil); err != nil {
 		return err
 	}
 	var theirs []*os.File
@@ -60,7 +61,7 @@ func (m *machine) start(ctx context.Context, files vm.Files) (err error) {
 	err = errors.Join( // in the order of the descriptors
 		connect(func(c *net.UnixConn) { go func() { _ = m.device.Serve(c); c.Close(); close(served) }() }),
 		connect(func(c *net.UnixConn) { m.monitor = newMonitor(c, m.event) }),
-		connect(func(c *net.UnixConn) { go func() { m.console.copy(c); close(said) }() }),
+		connect(func(c *net.UnixConn) { go func() { m.console.Copy(c); close(said) }() }),
 	)
 	if err != nil {
 		return err
@@ -124,7 +125,7 @@ func (m *machine) event(name string, data json.RawMessage) {
 func (m *machine) exit() vm.Exit {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	panicked := m.console.panicked()
+	panicked := m.console.Panicked()
 	switch {
 	case m.killed:
 		return vm.Exit{Reason: vm.Killed}

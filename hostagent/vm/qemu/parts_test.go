@@ -8,12 +8,9 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/berthhq/berth/internal/paths"
 )
 
 // qemuSide is a monitor's other end, which answers what the test tells it.
@@ -85,37 +82,6 @@ func TestMonitorOfSomethingElse(t *testing.T) {
 		if err := m.open(t.Context()); !errors.Is(err, errMonitorGone) {
 			t.Errorf("%q: %v", said, err)
 		}
-	}
-}
-
-// TestConsoleIsBounded: a guest that says much has its newest words kept, and no disk filled.
-func TestConsoleIsBounded(t *testing.T) {
-	names := paths.Machine{Dir: t.TempDir()}
-	c, err := openConsole(names)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, w := io.Pipe()
-	done := make(chan struct{})
-	go func() { c.copy(r); close(done) }()
-	line := strings.Repeat("x", 1<<10) + "\n"
-	for range 5 << 10 {
-		io.WriteString(w, line)
-	}
-	io.WriteString(w, "[    2.1] Kernel panic - not syncing: Attempted to kill init!\n[    2.2] more\n")
-	w.Close()
-	<-done
-	for _, name := range []string{names.Console(), names.OldConsole()} {
-		if st, err := os.Stat(name); err != nil || st.Size() > consoleSize || st.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v, %v", name, st, err)
-		}
-	}
-	if got := c.panicked(); got != "Kernel panic - not syncing: Attempted to kill init!" {
-		t.Errorf("%q", got)
-	}
-	b, err := os.ReadFile(names.Console())
-	if err != nil || !strings.HasSuffix(string(b), "more\n") {
-		t.Errorf("the newest words are missing: %v", err)
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build linux || darwin
+
 package main
 
 import (
@@ -17,9 +19,6 @@ import (
 	"github.com/berthhq/berth/internal/paths"
 	"github.com/berthhq/berth/vmimage/manifest"
 )
-
-// preferred drives a machine that nobody chose a driver for.
-const preferred = "qemu"
 
 // serve is the Agent of one machine, until it is asked to end or a person has stopped the machine. Commands start it.
 func serve(args []string, stderr io.Writer) int {
