@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/berthhq/berth/internal/errdefs"
@@ -29,6 +30,10 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return errdefs.System("the window: %w", err)
 	}
 	defer func() { _ = page.Close() }()
+	if err := os.WriteFile(cfg.Layout.Port(), strconv.AppendInt(nil, int64(page.Addr().(*net.TCPAddr).Port), 10), 0o600); err != nil {
+		return errdefs.System("the window: %w", err)
+	}
+	defer func() { _ = os.Remove(cfg.Layout.Port()) }()
 	s := New(cfg, page.Addr().String())
 	defer s.Close()
 	_ = os.Remove(cfg.Layout.Socket()) // the caller has the lock: nobody serves it
@@ -89,6 +94,11 @@ func (s *Server) invitations(quit func()) http.Handler {
 		}
 		answer(w, invitation{file, s.cfg.About.Version})
 	})
-	mux.HandleFunc("POST /quit", func(w http.ResponseWriter, _ *http.Request) { quit() })
+	mux.HandleFunc("POST /quit", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "0")
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush() // before the connection goes
+		quit()
+	})
 	return mux
 }
