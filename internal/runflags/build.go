@@ -7,11 +7,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/berthhq/berth/internal/hostpath"
 	"github.com/docker/cli/opts"
 	"github.com/moby/moby/api/types/container"
 	mobynet "github.com/moby/moby/api/types/network"
@@ -90,18 +92,15 @@ func (c *Flags) buildFiles(_ *pflag.FlagSet, s *Spec) error {
 	p := &c.files
 	s.Config.Volumes = map[string]struct{}{}
 	for _, v := range p.volumes.GetSlice() {
-		src, _, has := strings.Cut(v, ":")
-		if !has {
+		if !strings.Contains(v, ":") {
 			s.Config.Volumes[v] = struct{}{}
 			continue
 		}
-		// A relative host path is meant from here, as docker means it.
-		if strings.HasPrefix(src, ".") {
-			abs, err := filepath.Abs(src)
-			if err != nil {
-				return err
-			}
-			v = abs + v[len(src):]
+		// A relative path of the host is meant from here, as docker means it.
+		here, _ := os.Getwd() // Bind says so where it needs one and there is none
+		v, err := hostpath.Bind(runtime.GOOS, here, v)
+		if err != nil {
+			return err
 		}
 		s.Host.Binds = append(s.Host.Binds, v)
 	}
