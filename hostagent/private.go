@@ -2,7 +2,12 @@ package hostagent
 
 import (
 	"net"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
+
+	"github.com/berthhq/berth/internal/paths"
 )
 
 // private are the ports that the host agent's own listeners have. Containers reach the host's loopback, and not these.
@@ -38,4 +43,15 @@ func (p *private) has(port uint16) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ports[port] > 0
+}
+
+// ofWindow says whether a port is that of a window, which a process of its own serves.
+func ofWindow(port uint16) bool {
+	for _, w := range paths.Windows(os.Getenv) {
+		b, err := os.ReadFile(w.Port())
+		if err == nil && strings.TrimSpace(string(b)) == strconv.Itoa(int(port)) {
+			return true
+		}
+	}
+	return false
 }

@@ -120,7 +120,7 @@ func (a *Agent) begin(m vm.Machine, image string) (*run, error) {
 	if err != nil {
 		return nil, errdefs.Invalid("machine %s: %w", a.cfg.Layout.Name, errors.Join(err, m.Close()))
 	}
-	out, err := vnet.New(vnet.Options{Private: a.private.has})
+	out, err := vnet.New(vnet.Options{Private: func(port uint16) bool { return a.private.has(port) || ofWindow(port) }})
 	if err != nil {
 		return nil, errdefs.System("machine %s: %w", a.cfg.Layout.Name, errors.Join(err, m.Close()))
 	}

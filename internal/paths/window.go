@@ -24,6 +24,18 @@ func (w Window) Lock() string { return filepath.Join(w.Dir, "window.lock") }
 // Log is where a server that a command started writes its messages.
 func (w Window) Log() string { return filepath.Join(w.Dir, "window.log") }
 
+// Port has the port of the page's listener, in digits, as long as it is served: machines keep their containers from it.
+func (w Window) Port() string { return filepath.Join(w.Dir, "window.port") }
+
+// Windows are those that a server was started for, whatever their engine.
+func Windows(getenv func(string) string) (all []Window) {
+	dirs, _ := filepath.Glob(filepath.Join(filepath.Dir(MachinesDir(getenv)), "window", "*"))
+	for _, d := range dirs {
+		all = append(all, Window{Dir: d})
+	}
+	return all
+}
+
 // Redirect is the page that leads a browser to the window, mode 0600: it has a token that works once.
 func (w Window) Redirect() string { return filepath.Join(w.Dir, "open.html") }
 

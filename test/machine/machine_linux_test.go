@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +21,10 @@ import (
 	"time"
 
 	"github.com/berthhq/berth/internal/machineapi"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
 // patience is how long a boot may take where many tests run beside it: seconds on a quiet machine.
@@ -160,6 +166,7 @@ func TestAMachineAsAPersonUsesIt(t *testing.T) {
 		t.Fatalf("the page is %q", got)
 	}
 	p.sharesFiles(shared)
+	p.pulls("one")
 	p.refuses(port, shared)
 
 	if err := syscall.Kill(p.info().PID, syscall.SIGKILL); err != nil {
@@ -179,6 +186,7 @@ func TestAMachineAsAPersonUsesIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	was := p.berth("ps", "-q") // starts another agent
+	p.pulls("two")
 	if got := p.page(port); !strings.Contains(got, was) {
 		t.Errorf("another agent shows %q of container %s", got, was)
 	}
@@ -204,6 +212,29 @@ func (p *person) sharesFiles(shared string) {
 	p.berth("cp", out, "web:/site/back")
 	if b, err := os.ReadFile(filepath.Join(shared, "back")); err != nil || string(b) != "from the host" {
 		p.Errorf("the host has %q, %v", b, err)
+	}
+}
+
+// pulls takes an image from a registry on the host's loopback, which the machine knows by a name.
+func (p *person) pulls(tag string) {
+	p.Helper()
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	defer server.Close()
+	at := server.Listener.Addr().(*net.TCPAddr)
+	img, err := random.Image(1<<20, 2)
+	if err != nil {
+		p.Fatal(err)
+	}
+	ref, err := name.ParseReference(fmt.Sprintf("%s/picture:%s", at, tag), name.Insecure)
+	if err != nil {
+		p.Fatal(err)
+	}
+	if err := remote.Write(ref, img); err != nil {
+		p.Fatal(err)
+	}
+	p.berth("pull", fmt.Sprintf("host.docker.internal:%d/picture:%s", at.Port, tag))
+	if out, err := p.try("pull", fmt.Sprintf("host.docker.internal:%d/picture:none", at.Port)); err == nil || !strings.Contains(out, "not found") {
+		p.Errorf("an image that is not there: %v: %s", err, out)
 	}
 }
 
