@@ -120,28 +120,40 @@ func endpoint(n *opts.NetworkAttachmentOpts) (*mobynet.EndpointSettings, error) 
 	return ep, nil
 }
 
+// Publish reads values of -p.
+func Publish(specs []string) (mobynet.PortMap, error) {
+	_, bindings, err := nat.ParsePortSpecs(specs)
+	if err != nil {
+		return nil, err
+	}
+	out := mobynet.PortMap{}
+	for port, list := range bindings {
+		n, err := mobynet.ParsePort(string(port))
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range list {
+			one := mobynet.PortBinding{HostPort: b.HostPort}
+			if b.HostIP != "" {
+				if one.HostIP, err = netip.ParseAddr(b.HostIP); err != nil {
+					return nil, fmt.Errorf("invalid IP address: %s", b.HostIP)
+				}
+			}
+			out[n] = append(out[n], one)
+		}
+	}
+	return out, nil
+}
+
 func (c *Flags) buildPorts(_ *pflag.FlagSet, s *Spec) error {
 	p := &c.network
-	exposed, bindings, err := nat.ParsePortSpecs(p.publish.GetSlice())
+	bindings, err := Publish(p.publish.GetSlice())
 	if err != nil {
 		return err
 	}
-	s.Config.ExposedPorts, s.Host.PortBindings = mobynet.PortSet{}, mobynet.PortMap{}
-	for port := range exposed {
-		n, err := mobynet.ParsePort(string(port))
-		if err != nil {
-			return err
-		}
-		s.Config.ExposedPorts[n] = struct{}{}
-		for _, b := range bindings[port] {
-			out := mobynet.PortBinding{HostPort: b.HostPort}
-			if b.HostIP != "" {
-				if out.HostIP, err = netip.ParseAddr(b.HostIP); err != nil {
-					return fmt.Errorf("invalid IP address: %s", b.HostIP)
-				}
-			}
-			s.Host.PortBindings[n] = append(s.Host.PortBindings[n], out)
-		}
+	s.Config.ExposedPorts, s.Host.PortBindings = mobynet.PortSet{}, bindings
+	for port := range bindings {
+		s.Config.ExposedPorts[port] = struct{}{}
 	}
 	for _, e := range p.expose.GetSlice() {
 		rng, err := mobynet.ParsePortRange(e)

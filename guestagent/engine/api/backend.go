@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/berthhq/berth/internal/editapi"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/api/types/image"
@@ -41,6 +42,8 @@ type ContainerBackend interface {
 	ContainerUpdate(ctx context.Context, name string, cfg *container.UpdateConfig) (container.UpdateResponse, error)
 	ContainerRemove(ctx context.Context, name string, force, volumes, link bool) error
 	ContainerPrune(ctx context.Context, f Filters) (container.PruneReport, error)
+	ContainerEditPlan(ctx context.Context, name string, c *editapi.Change) (*editapi.Plan, error)
+	ContainerEdit(ctx context.Context, name string, c *editapi.Change) (*editapi.Plan, error)
 	// ContainerWait returns at once with a function that blocks, so that the handler can send its head first.
 	ContainerWait(ctx context.Context, name string, cond container.WaitCondition) (wait func(context.Context) (container.WaitResponse, error), err error)
 }

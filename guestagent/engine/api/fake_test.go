@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/berthhq/berth/internal/editapi"
 	"github.com/berthhq/berth/test/coverage/record"
 	"github.com/moby/moby/api/types/build"
 	"github.com/moby/moby/api/types/container"
@@ -132,6 +133,14 @@ func (f *fake) ContainerUpdate(_ context.Context, name string, cfg *container.Up
 func (f *fake) ContainerRemove(_ context.Context, name string, force, volumes, link bool) error {
 	return f.note("ContainerRemove", name, force, volumes, link)
 }
+func (f *fake) ContainerEditPlan(_ context.Context, name string, c *editapi.Change) (*editapi.Plan, error) {
+	return &editapi.Plan{Name: name}, f.note("ContainerEditPlan", name, c.EnvSet)
+}
+
+func (f *fake) ContainerEdit(_ context.Context, name string, c *editapi.Change) (*editapi.Plan, error) {
+	return &editapi.Plan{Name: name}, f.note("ContainerEdit", name, c.EnvSet)
+}
+
 func (f *fake) ContainerPrune(_ context.Context, fl Filters) (container.PruneReport, error) {
 	return container.PruneReport{SpaceReclaimed: 7}, f.note("ContainerPrune", fl)
 }

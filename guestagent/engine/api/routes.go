@@ -5,7 +5,7 @@ func Routes() []Route {
 	var all []Route
 	for _, group := range [][]Route{
 		systemRoutes(), containerRoutes(), streamRoutes(), imageRoutes(), networkRoutes(), volumeRoutes(), buildRoutes(),
-		swarmRoutes(), pluginRoutes(),
+		swarmRoutes(), pluginRoutes(), ownRoutes(),
 	} {
 		all = append(all, group...)
 	}

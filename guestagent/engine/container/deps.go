@@ -39,6 +39,7 @@ type Networks interface {
 	Connect(ctx context.Context, containerID, net string, want *apinet.EndpointSettings, cfg network.SandboxConfig) error
 	Disconnect(ctx context.Context, containerID, net string, force bool) error
 	Rename(ctx context.Context, containerID, name string) error
+	HoldAddresses(containerID string) (done func())
 	Sandbox(containerID string) (*network.Sandbox, error)
 	NetworkID(ref string) string
 	Reconcile(ctx context.Context, live []string) error

@@ -336,6 +336,8 @@ func (f *fakeNetworks) Disconnect(_ context.Context, id, net string, _ bool) err
 	return f.fail
 }
 
+func (f *fakeNetworks) HoldAddresses(string) func() { return func() {} }
+
 func (f *fakeNetworks) Rename(context.Context, string, string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -116,6 +116,11 @@ func (s *Service) finish(running map[string]*proto.State) {
 		r := e.snapshot()
 		s.holdVolumes(&r)
 		switch {
+		case r.Predecessor != nil && !r.Doomed:
+			if r.State.running() {
+				s.watchHealth(e)
+			}
+			s.tasks.Go(func() { s.finishEdit(e) })
 		case r.Doomed || r.Host.AutoRemove && !r.State.running() && running[r.ID] == nil && r.State.Status != container.StateCreated:
 			s.tasks.Go(func() {
 				if release, err := e.acquire(s.ctx); err == nil {

@@ -34,6 +34,8 @@ type Record struct {
 	Doomed bool
 	// DoomedVolumes says that its anonymous volumes go with it.
 	DoomedVolumes bool
+	// Predecessor is what it was before an edit that is under way.
+	Predecessor *Predecessor `json:",omitempty"`
 }
 
 // Mount is one mount as it was resolved when the container was created.

@@ -64,7 +64,9 @@ func (m *Manager) tearDown(ctx context.Context, rec *sandboxRecord) error {
 func (m *Manager) releaseLocked(rec *sandboxRecord) {
 	for _, ep := range rec.Endpoints {
 		if n := m.networks[ep.NetworkID]; n != nil {
-			n.release(ep.Settings)
+			if held := m.held[rec.Config.ContainerID][ep.NetworkID]; held == nil || held.IPAddress != ep.Settings.IPAddress {
+				n.release(ep.Settings)
+			}
 			delete(n.endpoints, rec.Config.ContainerID)
 		}
 	}

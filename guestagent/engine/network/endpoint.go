@@ -32,7 +32,7 @@ func (m *Manager) newEndpoint(n *network, cfg SandboxConfig, want *apinet.Endpoi
 	if err := refuseAddress(n, want); err != nil {
 		return ep, err
 	}
-	if err := n.allocate(es); err != nil {
+	if err := n.allocate(es, m.takeHeld(n, cfg.ContainerID, es)); err != nil {
 		return ep, err
 	}
 	if len(es.MacAddress) == 0 {
@@ -68,16 +68,19 @@ func refuseAddress(n *network, want *apinet.EndpointSettings) error {
 	return nil
 }
 
-// allocate takes the endpoint's addresses, those asked for or the next free ones.
-func (n *network) allocate(es *apinet.EndpointSettings) (err error) {
+// allocate takes the endpoint's addresses: those asked for, else those of held, else the next free ones.
+func (n *network) allocate(es, held *apinet.EndpointSettings) (err error) {
 	defer func() {
 		if err != nil {
 			n.release(es)
 		}
 	}()
-	var want4, want6 netip.Addr
-	if es.IPAMConfig != nil {
-		want4, want6 = es.IPAMConfig.IPv4Address, es.IPAMConfig.IPv6Address
+	want4, want6 := held.IPAddress, held.GlobalIPv6Address
+	if c := es.IPAMConfig; c != nil && c.IPv4Address.IsValid() {
+		want4 = c.IPv4Address
+	}
+	if c := es.IPAMConfig; c != nil && c.IPv6Address.IsValid() {
+		want6 = c.IPv6Address
 	}
 	es.IPAddress, es.GlobalIPv6Address, es.Gateway, es.IPv6Gateway = netip.Addr{}, netip.Addr{}, netip.Addr{}, netip.Addr{}
 	es.IPPrefixLen, es.GlobalIPv6PrefixLen = 0, 0

@@ -25,6 +25,8 @@ import (
 	"github.com/berthhq/berth/guestagent/engine/network/nft"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/berthhq/berth/internal/paths"
+
+	apinet "github.com/moby/moby/api/types/network"
 )
 
 // Manager owns all networks of one engine.
@@ -52,12 +54,13 @@ type Manager struct {
 	mu        sync.Mutex
 	networks  map[string]*network
 	sandboxes map[string]*sandboxRecord
+	held      map[string]map[string]*apinet.EndpointSettings // by container and network; see HoldAddresses
 }
 
 // open is Open with the stores given.
 func open(ctx context.Context, layout paths.Layout, cfg Config, nets Store[networkRecord], boxes Store[sandboxRecord], bus Publisher) (*Manager, error) {
 	m := &Manager{layout: layout, cfg: cfg, bus: bus, nets: nets, boxes: boxes, tag: tag(layout), locks: locker.New(),
-		networks: map[string]*network{}, sandboxes: map[string]*sandboxRecord{}}
+		networks: map[string]*network{}, sandboxes: map[string]*sandboxRecord{}, held: map[string]map[string]*apinet.EndpointSettings{}}
 	if len(m.cfg.Pools) == 0 {
 		m.cfg.Pools = ipam.DefaultPools()
 	}

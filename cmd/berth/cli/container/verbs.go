@@ -27,6 +27,6 @@ func Group(s *session.Session) *cobra.Command {
 	}
 	ls := newList(s, "ls")
 	ls.Aliases = []string{"list", "ps"}
-	c.AddCommand(ls, newInspect(s, "inspect"), newPrune(s))
+	c.AddCommand(ls, newInspect(s, "inspect"), newPrune(s), newEdit(s))
 	return c
 }
