@@ -44,7 +44,7 @@ func newEdit(s *session.Session) *cobra.Command {
 	f.StringArrayVar(&o.publish, "publish-add", nil, "Publish a port ([address:]host-port:port[/protocol])")
 	f.StringArrayVar(&ch.PublishRemove, "publish-rm", nil, "Publish a port no more ([address:]host-port[/protocol])")
 	f.StringArrayVarP(&ch.EnvSet, "env", "e", nil, "Set an environment variable (NAME=value)")
-	f.StringArrayVar(&ch.EnvSet, "env-add", nil, "Set an environment variable (NAME=value)")
+	f.Var(f.Lookup("env").Value, "env-add", "Set an environment variable (NAME=value)") // one list: either flag adds to it
 	f.StringArrayVar(&ch.EnvRemove, "env-rm", nil, "Take an environment variable away")
 	f.StringArrayVar(&ch.VolumeAdd, "volume-add", nil, "Mount a volume or a folder ([source:]place[:options])")
 	f.StringArrayVar(&ch.VolumeRemove, "volume-rm", nil, "Take away what is mounted at a place; a volume itself stays")
