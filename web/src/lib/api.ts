@@ -73,7 +73,8 @@ export type Stream = { send(bytes: Uint8Array): void; close(): void };
 export function stream(path: string, o: StreamOptions): Stream {
   const ws = new WebSocket(`ws://${location.host}/stream`);
   ws.binaryType = "arraybuffer";
-  let over = false;
+  let over = false, begun = false;
+  const early: Uint8Array<ArrayBuffer>[] = []; // what a person types before the engine has answered
   const end = (why?: Failure) => {
     if (over) return;
     over = true;
@@ -86,7 +87,11 @@ export function stream(path: string, o: StreamOptions): Stream {
     if (typeof m.data === "string") {
       const said = JSON.parse(m.data);
       if (said.status >= 400) failed(said, end, o);
-      else o.open?.();
+      else {
+        o.open?.();
+        begun = true;
+        for (const b of early) ws.send(b);
+      }
       return;
     }
     if (refused) {
@@ -110,7 +115,11 @@ export function stream(path: string, o: StreamOptions): Stream {
       end(new Failure(message, refused.status, refused.hint));
     } else end(e.code === 1000 ? undefined : new Failure("the connection to the engine ended", 0));
   };
-  return { send: (b) => ws.readyState === WebSocket.OPEN && ws.send(b as Uint8Array<ArrayBuffer>), close: () => { over = true; ws.close(); } };
+  const send = (b: Uint8Array) => {
+    if (!begun) early.push(b as Uint8Array<ArrayBuffer>);
+    else if (ws.readyState === WebSocket.OPEN) ws.send(b as Uint8Array<ArrayBuffer>);
+  };
+  return { send, close: () => { over = true; ws.close(); } };
 }
 
 /** Calls each with the values of a stream of JSON, a line each. */
