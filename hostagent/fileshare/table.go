@@ -93,11 +93,14 @@ func (t *Table) within(root, p string) (string, bool) {
 	return "", false
 }
 
-// clean makes a path absolute with slashes, without "." and "..": /a/b, or C:/a/b on Windows.
+// clean makes a path absolute with slashes, without "." and "..": /a/b, or C:/a/b on Windows, where /c/a/b is the same.
 func (t *Table) clean(path string) (string, error) {
 	volume, rest := "", path
 	if t.goos == "windows" {
 		rest = strings.ReplaceAll(rest, `\`, "/")
+		if len(rest) >= 2 && rest[0] == '/' && (len(rest) == 2 || rest[2] == '/') { // /c/x, as a Linux engine carries it
+			rest = rest[1:2] + ":/" + strings.TrimPrefix(rest[2:], "/")
+		}
 		if len(rest) < 3 || rest[1] != ':' || rest[2] != '/' {
 			return "", fmt.Errorf("the path %s is not an absolute path with a drive", path)
 		}

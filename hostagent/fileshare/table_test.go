@@ -29,6 +29,9 @@ func TestResolve(t *testing.T) {
 		{windows, `c:/A`, "c", "A"},
 		{windows, `D:\work files\X`, "d", "X"},
 		{windows, `D:\other`, "", ""},
+		{windows, `/c/A`, "c", "A"},
+		{windows, `/c/../../A`, "c", "A"},
+		{windows, `/d/other`, "", ""},
 	} {
 		s, rest, err := c.table.Resolve(c.path)
 		var outside *Outside

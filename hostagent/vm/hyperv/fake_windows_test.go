@@ -104,6 +104,7 @@ func (s *service) change(id string, state uint32) {
 		err = g.Pause(ctx)
 	case 3:
 		if g != nil {
+			s.lose(id, g) // now: the next of its name may come before its end is heard of
 			err = g.Kill(ctx)
 		}
 	}
@@ -116,6 +117,14 @@ func (s *service) guest(id string) vm.Machine {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.all[id]
+}
+
+func (s *service) lose(id string, g vm.Machine) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all[id] == g {
+		delete(s.all, id)
+	}
 }
 
 func (s *service) boot(ctx context.Context, id string) {
@@ -140,9 +149,7 @@ func (s *service) boot(ctx context.Context, id string) {
 // follow ends the system when its guest ends: a guest that panics says so on its console and resets itself.
 func (s *service) follow(id string, g vm.Machine) {
 	<-g.Done()
-	s.mu.Lock()
-	delete(s.all, id)
-	s.mu.Unlock()
+	s.lose(id, g)
 	if g.Exit().Reason == vm.Crashed {
 		s.say(id, "Kernel panic - not syncing: the guest was told to\r\n")
 	}

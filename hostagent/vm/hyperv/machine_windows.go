@@ -277,7 +277,7 @@ func (m *machine) Kill(ctx context.Context) error {
 		return nil
 	}
 	m.streams.ending(true)
-	if err := m.system.terminate(ctx); err != nil && m.State() != vm.Stopped {
+	if err := m.system.terminate(ctx); err != nil && !m.isGone() { // else it has ended meanwhile
 		m.streams.ending(false)
 		return fmt.Errorf("killing virtual machine %s: %w", m.config.Name, err)
 	}
@@ -287,6 +287,12 @@ func (m *machine) Kill(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("killing virtual machine %s: %w", m.config.Name, context.Cause(ctx))
 	}
+}
+
+func (m *machine) isGone() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.gone
 }
 
 // Close lets go of it; it runs on.
