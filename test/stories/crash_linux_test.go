@@ -101,7 +101,10 @@ func nothingRunsUnknown(w *harness.World) {
 func finish(w *harness.World, echo *echoClient) {
 	w.Helper()
 	w.Eventually("a command runs in ends", func() bool {
-		_, code, err := w.TryExec("ends", client.ExecCreateOptions{Cmd: []string{"touch", "/tmp/end"}})
+		out, code, err := w.TryExec("ends", client.ExecCreateOptions{Cmd: []string{"touch", "/tmp/end"}})
+		if err != nil || code != 0 {
+			w.Logf("exec in ends: exit code %d, %q, %v", code, out, err)
+		}
 		return err == nil && code == 0
 	})
 	if code := w.Wait("ends"); code != 21 {

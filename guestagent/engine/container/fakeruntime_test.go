@@ -27,6 +27,7 @@ type fakeRuntime struct {
 	pid      int
 	deaf     bool  // to SIGTERM
 	quick    bool  // processes end before their start is answered
+	mute     bool  // a start is carried out and never answered
 	fail     error // of the next start
 	watcher  chan proto.Event
 	attached []proto.Attach
@@ -54,11 +55,14 @@ func (f *fakeRuntime) Start(_ context.Context, in runtime.Input) (runtime.State,
 	f.starts++
 	st := &proto.State{ID: in.ID, Pid: f.pid, Status: proto.StatusRunning, StartedAt: time.Now()}
 	f.procs[in.ID], f.inputs[in.ID] = st, in
-	quick, answer := f.quick, runtime.State{Pid: st.Pid, StartedAt: st.StartedAt}
+	quick, mute, answer := f.quick, f.mute, runtime.State{Pid: st.Pid, StartedAt: st.StartedAt}
 	f.mu.Unlock()
 	if quick {
 		f.exit(in.ID, 0)
 		time.Sleep(20 * time.Millisecond) // the end is told of first
+	}
+	if mute {
+		return runtime.State{}, errdefs.Unavailable("berth-supervisor did not answer start")
 	}
 	return answer, nil
 }

@@ -29,10 +29,13 @@ func (s *Service) reconcile(known []proto.State, first bool) {
 		st := byID[r.ID]
 		switch {
 		case st != nil && st.Status != proto.StatusExited:
-			s.adopt(e, &r, st)
+			s.adopt(e, st)
 		case st != nil:
-			s.adopt(e, &r, st)
-			ends = append(ends, func() { s.ended(e, st) })
+			s.adopt(e, st)
+			ends = append(ends, func() {
+				s.ended(e, st)
+				s.forget(e, st)
+			})
 		case r.State.running():
 			e.mu.Lock()
 			starting := e.starting
@@ -71,15 +74,14 @@ func (s *Service) missing(e *entry, r *Record) {
 	}
 }
 
-// adopt takes up a container that runs though the record may say otherwise: the engine died between the two.
-func (s *Service) adopt(e *entry, r *Record, st *proto.State) {
+// adopt takes up a container that runs, or has run, though the record may say otherwise: the engine died between the
+// two. What st tells may be old: a run whose end is recorded, or being recorded, is not taken up again.
+func (s *Service) adopt(e *entry, st *proto.State) {
 	e.mu.Lock()
-	starting := e.starting
+	r := &e.rec.State
+	known := e.starting || e.ending || r.running() && (r.Pid == st.Pid || st.Status == proto.StatusExited) || r.tells(st)
 	e.mu.Unlock()
-	if starting || r.State.running() && r.State.Pid == st.Pid {
-		return
-	}
-	if r.State.running() && st.Status == proto.StatusExited {
+	if known {
 		return
 	}
 	s.change(e, func(r *Record) {
@@ -91,6 +93,30 @@ func (s *Service) adopt(e *entry, r *Record, st *proto.State) {
 		}
 		r.State.Pid, r.State.StartedAt = st.Pid, st.StartedAt.UTC()
 	})
+}
+
+// tells says that the state is that of this very run, which has ended.
+func (s *State) tells(st *proto.State) bool {
+	return !s.running() && !st.StartedAt.IsZero() && s.StartedAt.Equal(st.StartedAt)
+}
+
+// forget has the supervisor forget a run whose end was recorded before this snapshot: the supervisor that was told to
+// died first.
+func (s *Service) forget(e *entry, st *proto.State) {
+	e.mu.Lock()
+	recorded := e.rec.State.tells(st)
+	e.mu.Unlock()
+	if !recorded {
+		return
+	}
+	release, err := e.acquire(s.ctx) // a start must not lose what it has just begun
+	if err != nil {
+		return
+	}
+	defer release()
+	if r := e.snapshot(); r.State.tells(st) {
+		s.Runtime.Release(s.ctx, r.ID, "")
+	}
 }
 
 // discard ends a process that belongs to no container.

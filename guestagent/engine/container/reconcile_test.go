@@ -56,6 +56,42 @@ func TestWhatEndedWhileTheEngineWasAway(t *testing.T) {
 	w.eventually("nothing is held", func() bool { return w.nets.attached() == 0 && w.rt.known() == 0 })
 }
 
+// A snapshot may be older than the end that is recorded: who asks is told the code that the end had.
+func TestASnapshotOlderThanTheEnd(t *testing.T) {
+	w := newWorld(t)
+	id := w.run("web")
+	old := *w.rt.procs[id]
+	w.rt.exit(id, 3)
+	w.reaches("web", container.StateExited)
+	w.eventually("it is released", func() bool { return w.rt.known() == 0 })
+	ended := old
+	ended.Status, ended.ExitCode = proto.StatusExited, 3
+	w.reconcile([]proto.State{ended}, false)
+	w.reconcile([]proto.State{old}, false)
+	w.reconcile(nil, false)
+	if st := w.record(id).State; st.Status != container.StateExited || st.ExitCode != 3 {
+		t.Errorf("state %+v", st)
+	}
+}
+
+// The supervisor dies when it has started the container, and before it says so.
+func TestAStartThatIsNotAnswered(t *testing.T) {
+	w := newWorld(t)
+	w.rt.set(func(f *fakeRuntime) { f.mute = true })
+	id := w.run("web")
+	if st := w.record(id).State; st.Status != container.StateRunning || st.Pid == 0 || w.nets.attached() != 1 {
+		t.Errorf("state %+v, %d networks", st, w.nets.attached())
+	}
+	w.rt.set(func(f *fakeRuntime) { f.quick = true })
+	quick := w.run("quick")
+	w.reaches("quick", container.StateExited)
+	w.rt.exit(id, 4)
+	w.reaches("web", container.StateExited)
+	if a, b := w.record(quick).State.ExitCode, w.record(id).State.ExitCode; a != 0 || b != 4 {
+		t.Errorf("exit codes %d, %d", a, b)
+	}
+}
+
 func TestPoliciesWhenTheEngineStarts(t *testing.T) {
 	w := newWorld(t)
 	ids := map[string]string{}

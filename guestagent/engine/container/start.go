@@ -10,6 +10,7 @@ import (
 
 	"github.com/berthhq/berth/guestagent/engine/network"
 	"github.com/berthhq/berth/guestagent/engine/runtime"
+	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/container"
 )
@@ -125,6 +126,9 @@ func (s *Service) ignite(ctx context.Context, e *entry, in runtime.Input) error 
 	e.starting, e.early = true, nil
 	e.mu.Unlock()
 	st, err := s.Runtime.Start(ctx, in)
+	if errdefs.KindOf(err) == errdefs.KindUnavailable {
+		st, err = s.begun(ctx, in.ID, err)
+	}
 	if err != nil {
 		e.mu.Lock()
 		e.starting, e.early = false, nil
@@ -137,6 +141,19 @@ func (s *Service) ignite(ctx context.Context, e *entry, in runtime.Input) error 
 		r.State.Pid, r.State.StartedAt = st.Pid, st.StartedAt.UTC()
 		r.State.ExitCode, r.State.Error, r.State.OOMKilled = 0, "", false
 	})
+}
+
+// begun asks about a start whose answer was lost with the supervisor: the next one knows what has become of it. Its error
+// is lost, where nothing runs.
+func (s *Service) begun(ctx context.Context, id string, lost error) (runtime.State, error) {
+	st, err := s.Runtime.State(ctx, id, "")
+	if err != nil || st.StartedAt.IsZero() {
+		return runtime.State{}, lost
+	}
+	if st.Status == proto.StatusExited {
+		s.exited(&st)
+	}
+	return runtime.State{Pid: st.Pid, StartedAt: st.StartedAt}, nil
 }
 
 // caughtUp ends the time in which an end of the container is kept for later, and handles one that came.
