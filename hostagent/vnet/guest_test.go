@@ -199,3 +199,19 @@ func (g *guest) udp(address string, port int) net.Conn {
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 	return c
 }
+
+// raw sends a frame as it is.
+func (g *guest) raw(t *testing.T, frame []byte) {
+	t.Helper()
+	out := make([]byte, agentapi.NetPrefix, agentapi.NetPrefix+len(frame))
+	agentapi.PutNetPrefix(out, len(frame))
+	g.mu.Lock()
+	c := g.stream
+	g.mu.Unlock()
+	if c == nil {
+		t.Fatal("the host has ended the stream")
+	}
+	if _, err := c.Write(append(out, frame...)); err != nil {
+		t.Fatal(err)
+	}
+}
