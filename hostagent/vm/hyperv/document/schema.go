@@ -224,7 +224,7 @@ var ranges = map[string]struct {
 }
 
 func (c *checker) plain(at, kind string, v any) {
-	ok := true
+	var ok bool
 	switch kind {
 	case "string", "date-time", "byte":
 		_, ok = v.(string)
