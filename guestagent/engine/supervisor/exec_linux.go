@@ -92,6 +92,9 @@ func (c *container) launchExec(p *process, execID string, e *proto.Exec, client 
 			proc.Kill()
 			proc.Wait()
 		}
+		if c.init.isOver() { // whatever was found missing, this is why
+			return conflict("container %s is not running", c.id)
+		}
 		return err
 	}
 	c.mu.Lock()

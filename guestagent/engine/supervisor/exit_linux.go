@@ -10,6 +10,9 @@ import (
 func (c *container) reap(p *process) {
 	code := p.wait()
 	at := time.Now()
+	if code == unknownExit {
+		c.srv.log.Printf("container %s: process %d ended with code %d, or nobody can tell how", c.id, p.st.Pid, code)
+	}
 	p.hub.Drain()
 	c.mu.Lock()
 	run, log := c.run, c.log

@@ -69,6 +69,13 @@ func (p *process) holdEnds(ends streams.Process, stdin bool) {
 	}
 }
 
+// isOver says whether a process that was started has ended, announced or not.
+func (p *process) isOver() bool {
+	p.held.mu.Lock()
+	defer p.held.mu.Unlock()
+	return p.held.over || p.held.pidfd != nil && isEnded(p.held.pidfd)
+}
+
 // letGo ends the holding. An exec'd process is remembered with how it ended until it is released.
 func (p *process) letGo(st proto.State) {
 	p.held.mu.Lock()

@@ -109,7 +109,7 @@ func (p *Pool) make() (*Slot, error) {
 		cg.Destroy()
 		return nil, fmt.Errorf("making a cgroup: %w", err)
 	}
-	defer at.close()
+	defer at.Close()
 	s, err := spawn(p.cfg.Program, unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWUTS|unix.CLONE_NEWIPC, &at, nil)
 	if err != nil {
 		cg.Destroy()

@@ -30,7 +30,8 @@ type Place struct {
 	Tasks   []string // of cgroup v1, see stage.Prepare
 }
 
-func (p *Place) close() {
+// Close closes the cgroup's directory, where nobody is born in it.
+func (p *Place) Close() {
 	if p.Unified != nil {
 		p.Unified.Close()
 	}
@@ -165,7 +166,7 @@ func (s *Slot) ready(p *stage.Prepare, with ...int) error {
 
 // Visit makes a process that joins the container of init, a pidfd, and its cgroup.
 func Visit(program, init *os.File, at Place) (*Slot, error) {
-	defer at.close()
+	defer at.Close()
 	s, err := spawn(program, 0, &at, init)
 	if err != nil {
 		return nil, err

@@ -36,7 +36,13 @@ func (c *Container) Exec(_ string, e *proto.Exec, stdio [3]*os.File) (*os.Proces
 	if err != nil {
 		return nil, nil, fmt.Errorf("the container's cgroup: %w", err)
 	}
-	slot, err := park.Visit(c.launcher.program, c.init, at)
+	init, err := c.duplicate()
+	if err != nil {
+		at.Close()
+		return nil, nil, err
+	}
+	defer init.Close()
+	slot, err := park.Visit(c.launcher.program, init, at)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -46,6 +52,23 @@ func (c *Container) Exec(_ string, e *proto.Exec, stdio [3]*os.File) (*os.Proces
 		return nil, nil, explain(err)
 	}
 	return slot.Process, console, nil
+}
+
+// duplicate gives a pidfd of its own to who joins the container: that of the container is closed when it ends, and its
+// number may be another container's the next moment.
+func (c *Container) duplicate() (*os.File, error) {
+	raw, err := c.init.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("joining the container: %w", unix.ESRCH)
+	}
+	fd := -1
+	if cerr := raw.Control(func(init uintptr) { fd, err = unix.FcntlInt(init, unix.F_DUPFD_CLOEXEC, 3) }); cerr != nil {
+		return nil, fmt.Errorf("joining the container: %w", unix.ESRCH)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("joining the container: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "pidfd"), nil
 }
 
 func (c *Container) visit(slot *park.Slot, e *proto.Exec, stdio [3]*os.File) (*os.File, error) {
