@@ -87,6 +87,18 @@ vmimage-twice: ## builds the image twice and compares every byte
 		rm -rf $$once $$twice; [ $$rc -eq 0 ] || exit $$rc; \
 	done
 
+DARWINARCH ?= arm64
+DARWINBIN   = $(BIN)/darwin-$(DARWINARCH)
+.PHONY: dist-darwin
+dist-darwin: ## on a Mac: the archive for macOS, signed ad hoc, with the image in bin/vm/DARWINARCH that Linux has built
+	@mkdir -p $(DARWINBIN)
+	@digest=$$(openssl dgst -sha256 -r $(VMIMAGE)/$(DARWINARCH)/manifest.json 2>/dev/null | cut -d' ' -f1); \
+	for p in berth berth-hostagent; do \
+		GOOS=darwin GOARCH=$(DARWINARCH) CGO_ENABLED=0 $(GO) build -trimpath -o $(DARWINBIN)/$$p \
+			-ldflags "$(LDFLAGS) -X github.com/berthhq/berth/hostagent/bootimage.digest=$$digest" ./cmd/$$p || exit 1; \
+	done
+	@bash dist/darwin/archive.sh $(DARWINARCH) $(DARWINBIN) $(VMIMAGE)/$(DARWINARCH) $(BIN)/berth-darwin-$(DARWINARCH).tar.gz
+
 .PHONY: vet
 vet: ## go vet, with the tags of the supervisor
 	$(GO) vet -tags '$(CGOTAGS)' ./...

@@ -59,7 +59,7 @@ func (f *Failure) help() string {
 	case f.Domain != domainVZ:
 		return ""
 	case strings.Contains(f.Text, "entitlement"):
-		return "berth-hostagent is not signed for it; install a release, or sign your own build with make sign-darwin"
+		return "berth-hostagent is not signed for it; install a release, or build with make dist-darwin, which signs it"
 	case f.Code == codeDisk:
 		return "the disk's file is damaged or no disk image; berth machine reset begins with an empty one"
 	case f.Code == codeLimit:
@@ -67,7 +67,7 @@ func (f *Failure) help() string {
 	case f.Code == codeNoSpace:
 		return "the Mac's disk is full; make room and start again"
 	case f.Code == codeInternal:
-		return "should it happen again, berth machine doctor --report says more"
+		return "what the guest printed: berth machine logs"
 	}
 	return ""
 }
