@@ -12,6 +12,7 @@ import (
 	"github.com/berthhq/berth/guestagent/engine/supervisor/keep"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/proto"
 	"github.com/berthhq/berth/guestagent/engine/supervisor/streams"
+	"golang.org/x/sys/unix"
 )
 
 // held is what the keeper held for one process or client.
@@ -40,6 +41,9 @@ func (s *Server) Adopt(items []keep.Item) {
 		if c := s.container(h.State.ID, false); c != nil && h.State.ExecID != "" {
 			c.adoptExec(h)
 			continue
+		}
+		if h.State.ExecID == "" && h.kill() {
+			s.log.Printf("container %s: process %d was started, and its supervisor killed before it was written down: it is ended", h.State.ID, h.State.Pid)
 		}
 		closeFiles(h.files)
 		s.keeper.Drop(key)
@@ -102,7 +106,11 @@ func (s *Server) adoptContainer(id, path string, processes map[string]*held) err
 		err = fmt.Errorf("it was started in a way that is not known here (%d)", r.Starter)
 	}
 	if err == nil {
-		c.run, err = s.starters[r.Starter].Restore(id, r.State.Pid, r.Saved)
+		pid := r.State.Pid
+		if !p.lives() {
+			pid = 0
+		}
+		c.run, err = s.starters[r.Starter].Restore(id, pid, r.Saved)
 	}
 	if err != nil {
 		ends.Close()
@@ -145,14 +153,14 @@ func (p *process) adopt(h *held, clock uint64) (ends streams.Process, journal *o
 	if pidfd == nil {
 		pidfd = find(pid, clock)
 	}
-	p.proc, p.wait = &os.Process{}, func() int { return unknownExit } // cannot be signalled
+	p.proc, p.wait = &os.Process{}, func() (int, func()) { return unknownExit, func() {} } // cannot be signalled
 	if pidfd != nil && !isEnded(pidfd) {
 		if p.proc, err = os.FindProcess(pid); err != nil {
 			return ends, journal, err
 		}
 	}
 	if pidfd != nil {
-		p.wait = func() int { return waitStranger(pidfd, pid, p.srv.keeper.Exit) }
+		p.wait = func() (int, func()) { return waitStranger(pidfd, pid, p.srv.keeper.Exit), func() {} }
 	}
 	p.st = h.State
 	h.note.Ends = ""
@@ -190,6 +198,12 @@ func (h *held) open() (ends streams.Process, pidfd, journal *os.File, err error)
 		}
 	}
 	return ends, pidfd, journal, err
+}
+
+// kill ends the process of which this is held, and says whether there was one.
+func (h *held) kill() bool {
+	i := strings.IndexByte(h.Ends, 'p')
+	return i >= 0 && len(h.Ends) == len(h.files) && unix.PidfdSendSignal(int(h.files[i].Fd()), unix.SIGKILL, nil, 0) == nil
 }
 
 func isEnded(pidfd *os.File) (is bool) {

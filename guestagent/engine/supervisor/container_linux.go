@@ -49,7 +49,7 @@ type process struct {
 	held holding
 
 	proc *os.Process
-	wait func() int // gives the exit code; called once
+	wait func() (code int, bury func()) // called once; bury when the end is written down
 	st   proto.State
 }
 
@@ -67,7 +67,7 @@ func (s *Server) newProcess(id, execID string) *process {
 // began notes a started child, whose streams the keeper then holds.
 func (p *process) began(proc *os.Process, n note, ends streams.Process, journal *os.File, at time.Time) {
 	p.proc = proc
-	p.wait = func() int { return waitChild(proc) }
+	p.wait = func() (int, func()) { return waitChild(proc) }
 	p.st.Pid, p.st.Status, p.st.StartedAt, p.st.Terminal = proc.Pid, proto.StatusRunning, at, n.Streams.Terminal
 	pidfd, err := openPidfd(proc.Pid)
 	if err != nil {

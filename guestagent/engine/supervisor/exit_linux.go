@@ -8,7 +8,7 @@ import (
 
 // reap waits for a container's first process, sees its output through, announces the exit and then cleans up.
 func (c *container) reap(p *process) {
-	code := p.wait()
+	code, bury := p.wait()
 	at := time.Now()
 	if code == unknownExit {
 		c.srv.log.Printf("container %s: process %d ended with code %d, or nobody can tell how", c.id, p.st.Pid, code)
@@ -30,6 +30,7 @@ func (c *container) reap(p *process) {
 	st := p.st
 	c.mu.Unlock()
 	c.saveExit(st)
+	bury()
 	if kills > 0 {
 		c.srv.events.publish(proto.Event{Type: proto.EventOOM, State: &st})
 	}
@@ -45,7 +46,7 @@ func (c *container) reap(p *process) {
 
 // reapExec waits for an exec'd process.
 func (c *container) reapExec(p *process) {
-	code := p.wait()
+	code, bury := p.wait()
 	at := time.Now()
 	p.hub.Drain()
 	c.mu.Lock()
@@ -53,6 +54,7 @@ func (c *container) reapExec(p *process) {
 	st := p.st
 	c.mu.Unlock()
 	p.letGo(st)
+	bury()
 	c.srv.events.publish(proto.Event{Type: proto.EventExit, State: &st})
 	p.hub.Finish()
 	close(p.done)

@@ -76,6 +76,13 @@ func (p *process) isOver() bool {
 	return p.held.over || p.held.pidfd != nil && isEnded(p.held.pidfd)
 }
 
+// lives says whether a process is known to be there still, so that its pid is its own.
+func (p *process) lives() bool {
+	p.held.mu.Lock()
+	defer p.held.mu.Unlock()
+	return p.held.pidfd != nil && !isEnded(p.held.pidfd)
+}
+
 // letGo ends the holding. An exec'd process is remembered with how it ended until it is released.
 func (p *process) letGo(st proto.State) {
 	p.held.mu.Lock()

@@ -14,7 +14,8 @@ import (
 type Starter interface {
 	Supports(s *proto.Start) bool
 	Start(id string, s *proto.Start, stdio [3]*os.File) (c Container, p *os.Process, console *os.File, err error)
-	// Restore takes up a container that an earlier supervisor started; saved is what Container.Saved gave.
+	// Restore takes up a container that an earlier supervisor started; saved is what Container.Saved gave. The pid is 0
+	// where the first process has ended.
 	Restore(id string, pid int, saved []byte) (Container, error)
 }
 

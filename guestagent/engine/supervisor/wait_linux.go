@@ -12,17 +12,35 @@ import (
 // unknownExit is the exit code of a process whose status nobody can tell any more.
 const unknownExit = 255
 
-// waitChild waits for a child of ours and gives its exit code.
-func waitChild(p *os.Process) int {
-	ps, err := p.Wait()
-	if err != nil {
-		return unknownExit
+// childInfo is siginfo_t as waitid(2) fills it for a child, on machines of 64 bits.
+type childInfo struct {
+	signo, errno, code, _ int32
+	pid                   int32
+	uid                   uint32
+	status                int32
+	_                     [100]byte
+}
+
+// cldExited is CLD_EXITED of sigaction(2): the status is an exit code. With any other code it is a signal.
+const cldExited = 1
+
+// waitChild waits for a child of ours and gives its exit code. The child stays a zombie until bury is called: of a
+// supervisor that is killed before it has written the end down, the keeper inherits it with its status.
+func waitChild(p *os.Process) (code int, bury func()) {
+	bury = func() { _, _ = p.Wait() }
+	var info childInfo
+	for {
+		err := unix.Waitid(unix.P_PID, p.Pid, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOWAIT, nil)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return unknownExit, bury
+		case info.code == cldExited:
+			return int(info.status), bury
+		default:
+			return 128 + int(info.status), bury
+		}
 	}
-	ws, ok := ps.Sys().(syscall.WaitStatus)
-	if !ok {
-		return unknownExit
-	}
-	return exitCode(ws)
 }
 
 // exitCode is docker's: 128+n for signal n.
@@ -33,8 +51,8 @@ func exitCode(ws syscall.WaitStatus) int {
 	return ws.ExitStatus()
 }
 
-// waitStranger waits for a process that an earlier supervisor started. Its status comes from the keeper, where it has
-// reaped the process, or from the kernel. The pidfd stays open.
+// waitStranger waits for a process that an earlier supervisor started. Its status comes from the kernel, or, where that
+// does not keep it, from the keeper that has reaped the process. The pidfd stays open.
 func waitStranger(pidfd *os.File, pid int, keeper func(pid int) (uint32, bool)) int {
 	raw, err := pidfd.SyscallConn()
 	if err != nil {
@@ -45,12 +63,12 @@ func waitStranger(pidfd *os.File, pid int, keeper func(pid int) (uint32, bool)) 
 	code := unknownExit
 	raw.Control(func(fd uintptr) {
 		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
-			if ws, ok := keeper(pid); ok {
-				code = exitCode(syscall.WaitStatus(ws))
-				return
-			}
 			if ws, ok := exitInfo(int(fd)); ok {
 				code = exitCode(ws)
+				return
+			}
+			if ws, ok := keeper(pid); ok {
+				code = exitCode(syscall.WaitStatus(ws))
 				return
 			}
 		}

@@ -46,7 +46,7 @@ func (c *Container) Exec(_ string, e *proto.Exec, stdio [3]*os.File) (*os.Proces
 	if err != nil {
 		return nil, nil, err
 	}
-	console, err := c.visit(slot, e, stdio)
+	console, err := c.visit(slot, init, e, stdio)
 	if err != nil {
 		slot.Discard()
 		return nil, nil, explain(err)
@@ -71,12 +71,15 @@ func (c *Container) duplicate() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "pidfd"), nil
 }
 
-func (c *Container) visit(slot *park.Slot, e *proto.Exec, stdio [3]*os.File) (*os.File, error) {
+func (c *Container) visit(slot *park.Slot, init *os.File, e *proto.Exec, stdio [3]*os.File) (*os.File, error) {
 	root, err := os.Open(fmt.Sprintf("/proc/%d/root", c.pid))
 	if err != nil {
 		return nil, fmt.Errorf("opening the container's root: %w", err)
 	}
 	defer root.Close()
+	if err := unix.PidfdSendSignal(int(init.Fd()), 0, nil, 0); err != nil { // the pid was another's by then
+		return nil, fmt.Errorf("opening the container's root: %w", err)
+	}
 	p := *e.Process
 	if err := identity.Apply(&p, root, e.User, e.GroupAdd); err != nil {
 		return nil, err
@@ -181,9 +184,12 @@ func (l *Launcher) Restore(_ string, pid int, state []byte) (*Container, error) 
 	if err := json.Unmarshal(state, &sv); err != nil {
 		return nil, fmt.Errorf("taking up a container: %w", err)
 	}
-	init, err := pidfd(pid)
-	if err != nil && !errors.Is(err, unix.ESRCH) {
-		return nil, err
+	var init *os.File
+	if pid > 0 {
+		var err error
+		if init, err = pidfd(pid); err != nil && !errors.Is(err, unix.ESRCH) {
+			return nil, err
+		}
 	}
 	res := &cgroups.Resources{}
 	m, err := manager.NewWithPaths(&cgroups.Cgroup{Path: sv.Path, Resources: res}, sv.Cgroups)
