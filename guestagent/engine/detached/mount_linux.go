@@ -24,7 +24,11 @@ func Root(mounts []Mount) (*os.File, error) {
 		if slices.Contains(m.Options, "ro") {
 			return nil, errors.ErrUnsupported
 		}
-		return Tree(m.Source, slices.Contains(m.Options, "rbind"))
+		root, err := Tree(m.Source, slices.Contains(m.Options, "rbind"))
+		if err != nil {
+			return nil, err
+		}
+		return private(root)
 	}
 	return nil, errors.ErrUnsupported
 }
@@ -78,6 +82,17 @@ func finish(fs, attrs int) (*os.File, error) {
 		return nil, fmt.Errorf("mounting the root: %w", err)
 	}
 	return os.NewFile(uintptr(fd), "rootfs"), nil
+}
+
+// private ends a tree's part in the propagation of the mounts it was copied from: they are shared on most machines, and
+// nobody's root can be one that is (pivot_root(2)).
+func private(tree *os.File) (*os.File, error) {
+	err := unix.MountSetattr(int(tree.Fd()), "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{Propagation: unix.MS_PRIVATE})
+	if err != nil {
+		tree.Close()
+		return nil, fmt.Errorf("making %s private: %w", tree.Name(), err)
+	}
+	return tree, nil
 }
 
 // Tree takes a copy of the mount at a path of the machine, with those below it or alone.

@@ -36,6 +36,9 @@ func Shifted(mounts []Mount, ids user.IdentityMapping) (*os.File, error) {
 		return shiftedOverlay(m.Options, ns)
 	case "bind":
 		tree, err := shiftedTree(m.Source, ns)
+		if err == nil {
+			tree, err = private(tree)
+		}
 		if err == nil && slices.Contains(m.Options, "ro") {
 			err = unix.MountSetattr(int(tree.Fd()), "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
 		}
