@@ -3,6 +3,7 @@ package hostagent_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -327,6 +328,26 @@ func slicesContain(all []machineapi.Finding, text string) bool {
 		}
 	}
 	return false
+}
+
+// advised is a driver's error that knows what helps.
+type advised struct{ error }
+
+func (advised) Hint() string { return "Turn the hypervisor on." }
+
+func TestADriversAdviceReachesThePerson(t *testing.T) {
+	for want, refusal := range map[string]error{
+		"Turn the hypervisor on.": fmt.Errorf("creating: %w", advised{errors.New("no hypervisor")}),
+		"berth machine doctor":    errors.New("no hypervisor"),
+	} {
+		h := newHost(t)
+		h.h.refuses = refusal
+		h.agent()
+		_, err := h.client().Start(t.Context(), func(string) {})
+		if err == nil || !strings.Contains(err.Error(), "machine test: ") || errdefs.HintOf(err) != want {
+			t.Errorf("%v, advice %q; want %q", err, errdefs.HintOf(err), want)
+		}
+	}
 }
 
 func TestADamagedImageIsRefused(t *testing.T) {

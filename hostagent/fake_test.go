@@ -26,6 +26,7 @@ type hypervisor struct {
 	bad      string // a kernel whose guest never answers
 	noEngine bool   // the engine never answers
 	deaf     bool   // guests ignore a request to power off
+	refuses  error  // every start is refused
 }
 
 func (*hypervisor) Name() string { return "test" }
@@ -37,6 +38,9 @@ func (*hypervisor) Accelerators(string) ([]vm.Accelerator, error) {
 func (h *hypervisor) Start(_ context.Context, c vm.Config, f vm.Files) (vm.Machine, error) {
 	if err := c.Check(f); err != nil {
 		return nil, err
+	}
+	if h.refuses != nil {
+		return nil, h.refuses
 	}
 	kernel, err := io.ReadAll(f.Kernel)
 	if err != nil {

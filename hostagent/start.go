@@ -102,7 +102,7 @@ func (a *Agent) find(ctx context.Context) (vm.Machine, error) {
 	case errors.Is(err, vm.ErrNotRunning):
 		return nil, nil
 	case err != nil:
-		return nil, errdefs.System("machine %s: %w", a.cfg.Layout.Name, err)
+		return nil, a.ofDriver(err)
 	}
 	return m, nil
 }
@@ -199,7 +199,7 @@ func (a *Agent) bootImage(ctx context.Context, d vm.Driver, digest string, say f
 	}
 	m, accel, err := p.Prove(ctx, d, c, files, try)
 	if err != nil {
-		return nil, errdefs.System("machine %s: %w", a.cfg.Layout.Name, err).WithHint("berth machine doctor")
+		return nil, a.ofDriver(err)
 	}
 	if err := a.inst.Update(func(s *instance.State) { s.Proven = string(accel) }); err != nil {
 		return nil, errors.Join(err, m.Kill(ctx), m.Close())
@@ -211,7 +211,7 @@ func (a *Agent) bootImage(ctx context.Context, d vm.Driver, digest string, say f
 func (a *Agent) accelerators(d vm.Driver) ([]vm.Accelerator, error) {
 	offered, err := d.Accelerators(a.cfg.Arch)
 	if err != nil {
-		return nil, errdefs.System("machine %s: %w", a.cfg.Layout.Name, err).WithHint("berth machine doctor")
+		return nil, a.ofDriver(err)
 	}
 	hopeless, kernel := a.inst.State().Hopeless, hostKernel()
 	try := slices.DeleteFunc(slices.Clone(offered), func(acc vm.Accelerator) bool {
@@ -222,6 +222,19 @@ func (a *Agent) accelerators(d vm.Driver) ([]vm.Accelerator, error) {
 		return offered, nil
 	}
 	return try, nil
+}
+
+// ofDriver names the machine in a driver's error. The driver's own advice, where it has some, is the person's.
+func (a *Agent) ofDriver(err error) error {
+	e := errdefs.System("machine %s: %w", a.cfg.Layout.Name, err)
+	type adviser interface {
+		error
+		Hint() string
+	}
+	if d, ok := errors.AsType[adviser](err); ok && d.Hint() != "" {
+		return e.WithHint("%s", d.Hint())
+	}
+	return e.WithHint("berth machine doctor")
 }
 
 // givenUp remembers an accelerator that is there and does not work, and says so: once, since it is not tried again.
