@@ -26,7 +26,7 @@ type Instance struct {
 // Open takes a machine's directory, making it where it is missing. Another agent that has it is named by its pid:
 // errors of that are Conflict. A state file that cannot be read is no error here but the Fault.
 func Open(l paths.Machine, driver string) (*Instance, error) {
-	if err := os.MkdirAll(l.Dir, 0o700); err != nil {
+	if err := errors.Join(os.MkdirAll(l.Dir, 0o700), os.MkdirAll(l.SocketDir(), 0o700)); err != nil {
 		return nil, errdefs.System("machine %s: %w", l.Name, err)
 	}
 	lock, err := os.OpenFile(l.AgentLock(), os.O_CREATE|os.O_RDWR, 0o600)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 )
 
 // DefaultMachine is the name of the virtual machine that commands mean when they name none.
@@ -25,22 +26,41 @@ func MachinesDir(getenv func(string) string) string {
 		}
 		return filepath.Join(root, "machines")
 	}
-	return filepath.Join(dataDir(getenv), "machines")
+	home, err := os.UserHomeDir()
+	if err != nil || runtime.GOOS == "linux" && os.Geteuid() == 0 {
+		home = ""
+	}
+	return filepath.Join(dataDir(runtime.GOOS, home, getenv), "machines")
 }
 
-func dataDir(getenv func(string) string) string {
-	home, err := os.UserHomeDir()
+// dataDir is where a system has a person's data; home is empty where the data is the computer's.
+func dataDir(goos, home string, getenv func(string) string) string {
 	switch {
-	case runtime.GOOS == "windows" && getenv("LOCALAPPDATA") != "":
+	case goos == "windows" && getenv("LOCALAPPDATA") != "":
 		return filepath.Join(getenv("LOCALAPPDATA"), "berth")
-	case runtime.GOOS == "linux" && os.Geteuid() == 0, err != nil:
+	case home == "":
 		return DefaultRoot
-	case runtime.GOOS == "darwin":
-		return filepath.Join(home, "Library", "Application Support", "berth")
+	case goos == "darwin":
+		return filepath.Join(home, macData)
 	case getenv("XDG_DATA_HOME") != "":
 		return filepath.Join(getenv("XDG_DATA_HOME"), "berth")
 	}
 	return filepath.Join(home, ".local", "share", "berth")
+}
+
+// macData is where macOS has a person's data of berth, below home.
+const macData = "Library/Application Support/berth"
+
+// SocketDir is where the machine's sockets lie, mode 0700: in its directory, but on macOS, where that name leaves too
+// little of the 104 bytes that a socket's may have (unix(4)).
+func (m Machine) SocketDir() string { return socketDir(runtime.GOOS, m.Dir) }
+
+func socketDir(goos, dir string) string {
+	home, name, ok := strings.Cut(dir, "/"+macData+"/machines/")
+	if goos != "darwin" || !ok {
+		return dir
+	}
+	return filepath.Join(home, ".berth", "run", name)
 }
 
 // MachineNamed is the layout of one machine.
@@ -55,13 +75,13 @@ func (m Machine) State() string { return filepath.Join(m.Dir, "machine.json") }
 func (m Machine) AgentLock() string { return filepath.Join(m.Dir, "agent.lock") }
 
 // AgentSocket is where the host agent takes the verbs of berth machine, mode 0600.
-func (m Machine) AgentSocket() string { return filepath.Join(m.Dir, "agent.sock") }
+func (m Machine) AgentSocket() string { return filepath.Join(m.SocketDir(), "agent.sock") }
 
 // AgentLog is where a host agent that a command started writes its messages.
 func (m Machine) AgentLog() string { return filepath.Join(m.Dir, "agent.log") }
 
 // DockerSocket is the Docker API of the engine in the machine, mode 0600.
-func (m Machine) DockerSocket() string { return filepath.Join(m.Dir, "docker.sock") }
+func (m Machine) DockerSocket() string { return filepath.Join(m.SocketDir(), "docker.sock") }
 
 // DataDisk is the disk that everything in the machine lives on: a sparse file.
 func (m Machine) DataDisk() string { return filepath.Join(m.Dir, "data.img") }
@@ -86,7 +106,7 @@ func (m Machine) Lock() string { return filepath.Join(m.Dir, "machine.lock") }
 func (m Machine) KeeperLock() string { return filepath.Join(m.Dir, "keeper.lock") }
 
 // KeeperSocket is where the process answers that holds the machine, mode 0600.
-func (m Machine) KeeperSocket() string { return filepath.Join(m.Dir, "keeper.sock") }
+func (m Machine) KeeperSocket() string { return filepath.Join(m.SocketDir(), "keeper.sock") }
 
 // KeeperLog is where that process writes its messages.
 func (m Machine) KeeperLog() string { return filepath.Join(m.Dir, "keeper.log") }
