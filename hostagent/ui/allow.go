@@ -39,7 +39,7 @@ func allowed() []*route {
 		allow("GET DELETE", `/(volumes|networks)/`+id),
 		allow("POST", `/(volumes|networks)/create`),
 		allow("POST", `/networks/`+id+`/(connect|disconnect)`),
-		allow("GET POST", `/berth/v1/[a-z-]+(/`+id+`)?(/[a-z-]+)?`),
+		allow("POST", `/berth/containers/`+id+`/edit`),
 	}
 }
 

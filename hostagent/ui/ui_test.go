@@ -238,6 +238,7 @@ func TestOnlyTheWindowsPathsReachTheEngine(t *testing.T) {
 		"POST /engine/containers/json", "PUT /engine/info", "GET /engine/containers/-x/json", "GET /engine/images/../containers/json",
 		"GET /engine/images/a/../../info", "GET /engine/info%00", "GET /engine/containers/x/json%0d%0aHost:x", "POST /engine/session", "POST /engine/grpc",
 		"GET /engine/http://evil.example/info", "GET /engine//evil.example/info", "GET //evil.example/engine/info",
+		"GET /engine/berth/containers/x/edit", "POST /engine/berth/containers/x/other", "POST /engine/berth/containers/a/../x/edit", "POST /engine/berth/v1/x",
 	} {
 		method, p, _ := strings.Cut(path, " ")
 		if code, body, _ := w.do(method, p, "", bearer(token)); code < 400 {
@@ -247,7 +248,7 @@ func TestOnlyTheWindowsPathsReachTheEngine(t *testing.T) {
 	if seen := w.asked(); len(seen) > 0 {
 		t.Errorf("reached the engine: %q", seen)
 	}
-	for _, path := range []string{"GET /engine/images/localhost:5000/a/b:1.0/history", "DELETE /engine/images/sha256:0123", "HEAD /engine/containers/x/archive?path=/a/../b"} {
+	for _, path := range []string{"GET /engine/images/localhost:5000/a/b:1.0/history", "DELETE /engine/images/sha256:0123", "POST /engine/berth/containers/x/edit?plan=1", "HEAD /engine/containers/x/archive?path=/a/../b"} {
 		method, p, _ := strings.Cut(path, " ")
 		if code, body, _ := w.do(method, p, "", bearer(token)); code != 200 {
 			t.Errorf("%s: %d %s", path, code, body)

@@ -8,7 +8,7 @@ import { join } from "node:path";
 const require = createRequire(new URL("../../web/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-const { LINK, LANGUAGE_CODE: lang, IMAGE, SITE, SIGNS, BERTH_SHOTS: shots } = process.env;
+const { LINK, LANGUAGE_CODE: lang, IMAGE, SPARE, SITE, SIGNS, BERTH_SHOTS: shots } = process.env;
 const words = JSON.parse(readFileSync(new URL(`../../web/src/i18n/${lang}.json`, import.meta.url), "utf8"));
 const t = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, k) => values[k]);
 
@@ -28,7 +28,9 @@ const button = (name, exact = true) => page.getByRole("button", { name, exact })
 // Every page is looked at by axe in both themes, and drawn where pictures are wanted.
 async function look(name) {
   for (const theme of ["light", "dark"]) {
-    await page.getByLabel(t("app.theme"), { exact: true }).selectOption(theme);
+    // Below an open dialog nothing can be chosen by hand.
+    if (await page.getByRole("dialog").count()) await page.evaluate((th) => { document.documentElement.dataset.theme = th; }, theme);
+    else await page.getByLabel(t("app.theme"), { exact: true }).selectOption(theme);
     const found = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }));
     for (const v of found.violations) wrong.push(`axe, ${name}, ${theme}: ${v.id}: ${v.nodes.map((n) => n.target + " " + n.failureSummary).slice(0, 3).join(" | ")}`);
     if (shots) { mkdirSync(shots, { recursive: true }); await page.screenshot({ path: join(shots, `${name}-${lang}-${theme}.png`) }); }
@@ -113,6 +115,56 @@ try {
   await page.getByText('"/web"').waitFor();
   await look("inspect");
 
+  step("the port of a running container is edited");
+  const fetched = async (port) => (await context.request.get(`http://127.0.0.1:${port}/index.html`)).text();
+  await origin("#/container/web/edit");
+  const port = page.getByLabel(t("create.port.host", { n: 1 }), { exact: true });
+  await port.waitFor();
+  assert.equal(await port.inputValue(), "8090");
+  await port.fill("8091");
+  await page.getByLabel(t("create.memory"), { exact: true }).fill("64");
+  await button(t("edit.look")).click();
+  await page.locator("[data-plan]").getByText("8091:80").waitFor();
+  await page.locator("[data-plan]").getByText("8090:80").waitFor();
+  await page.getByText(t("edit.how.place"), { exact: true }).waitFor(); // the memory
+  await page.getByText(t("edit.how.successor"), { exact: true }).first().waitFor(); // the port
+  await page.locator(".warn").first().waitFor();
+  assert.equal(await fetched(8090), "berth story", "a plan changed the container");
+  await look("edit");
+  await button(t("edit.go")).click();
+  await page.locator('[data-ended="done"]').waitFor();
+  assert.equal(await fetched(8091), "berth story");
+  await assert.rejects(fetched(8090), "the old port is open still");
+  assert.equal(readFileSync(join(SITE, "more.txt"), "utf8"), "sent up");
+
+  step("an edit that fails goes back");
+  await button(t("create.env.add")).click();
+  const count = await page.locator("fieldset input.mono").count();
+  await page.getByLabel(t("create.env.one", { n: count }), { exact: true }).fill("BREAK=1");
+  await button(t("edit.look")).click();
+  await page.locator("[data-plan]").getByText("BREAK=1").waitFor();
+  await button(t("edit.go")).click();
+  await page.locator('[data-ended="back"]').getByText(/exit code 3/).waitFor();
+  await look("edit-back");
+  assert.equal(await fetched(8091), "berth story");
+  await button(t("edit.undo")).click();
+  await page.getByText(t("edit.nothing"), { exact: true }).waitFor();
+
+  step("a name changes in place");
+  await page.getByLabel(t("create.name"), { exact: true }).fill("site");
+  await button(t("edit.look")).click();
+  await page.getByText(t("edit.stays"), { exact: true }).waitFor();
+  await button(t("edit.go")).click();
+  await heading("site");
+  await page.waitForFunction(() => location.hash === "#/container/site/edit");
+
+  step("an engine without berth's own paths cannot edit");
+  await page.route("**/engine/berth/**", (r) => r.fulfill({ status: 404, contentType: "application/json", body: '{"message":"page not found"}' }));
+  await origin("#/container/db/edit");
+  await page.getByText(t("edit.cannot"), { exact: true }).waitFor();
+  await look("edit-cannot");
+  await page.unroute("**/engine/berth/**");
+
   step("a flood of lines");
   await page.evaluate(() => { location.hash = "#/create"; });
   await heading(t("create.title"));
@@ -128,6 +180,40 @@ try {
   await page.waitForFunction(() => Number(document.querySelector("[data-lines]")?.dataset.lines) === 1);
   await page.getByLabel(t("logs.find"), { exact: true }).fill("");
   await look("logs");
+
+  step("a Compose project as a whole");
+  for (const [service, needs] of [["web", "db:service_started:false"], ["db", ""]]) {
+    await origin("#/create");
+    await heading(t("create.title"));
+    await page.getByLabel(t("create.paste"), { exact: true }).fill(`docker run -d --name shop-${service}-1 --stop-timeout 0 --label com.docker.compose.project=shop --label com.docker.compose.service=${service} --label com.docker.compose.depends_on=${needs} ${IMAGE} sleep 1000`);
+    await button(t("create.paste.go")).click();
+    await page.waitForFunction((n) => document.querySelector("[data-line]")?.textContent.includes(n), `shop-${service}-1`);
+    await button(t("create.go")).click();
+    await heading(`shop-${service}-1`);
+  }
+  await origin("#/containers");
+  await button(t("act.stop.of", { name: "shop" })).click();
+  for (const service of ["web", "db"]) await button(t("act.start.of", { name: `shop-${service}-1` })).waitFor();
+  await button(t("act.start.of", { name: "shop" })).click();
+  for (const service of ["web", "db"]) await button(t("act.stop.of", { name: `shop-${service}-1` })).waitFor();
+  await look("project");
+  await button(t("act.remove.of", { name: "shop" })).click();
+  await page.getByRole("dialog").getByText("shop-db-1").waitFor();
+  await look("project-remove");
+  await page.getByRole("dialog").getByRole("button", { name: t("act.remove"), exact: true }).click();
+  for (const service of ["web", "db"]) await page.getByRole("link", { name: `shop-${service}-1`, exact: true }).waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "site", exact: true }).waitFor();
+
+  step("an unused image whose layers are all in use frees nothing");
+  await origin("#/images");
+  await heading(t("nav.images"));
+  await page.getByLabel(t("images.get"), { exact: true }).fill(SPARE);
+  await button(t("images.pull")).click();
+  await page.getByRole("link", { name: SPARE, exact: true }).waitFor();
+  await button(t("images.prune")).click();
+  await page.locator('[data-freed="0"]').waitFor();
+  await look("prune");
+  await page.keyboard.press("Escape");
 
   step("every other page");
   for (const [hash, name, key] of [["#/containers", "containers", "nav.containers"], ["#/volumes", "volumes", "nav.volumes"], ["#/networks", "networks", "nav.networks"], ["#/events", "events", "nav.events"], ["#/machine", "machine", "nav.machine"]]) {
@@ -149,7 +235,7 @@ try {
   await look("gone");
   writeFileSync(join(SIGNS, "start"), "");
   await page.getByText(t("app.gone"), { exact: true }).waitFor({ state: "detached" });
-  await page.getByRole("link", { name: "web", exact: true }).waitFor();
+  await page.getByRole("link", { name: "site", exact: true }).waitFor();
 
   step("removal by the keyboard alone");
   await button(t("act.remove.of", { name: "flood" })).focus();

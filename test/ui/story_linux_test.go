@@ -40,8 +40,10 @@ func story(t *testing.T, language string) {
 	w := harness.Empty(t, harness.StateDir(t))
 	w.Registry = harness.NewRegistry(t, nil)
 	w.Start()
-	image := w.Registry.Push(t, "site:1", harness.Image(t, harness.Busybox(t), func(c *v1.Config) {
-		c.Cmd = []string{"sh", "-c", "echo ready; httpd -f -p 80 -h /site"}
+	base := harness.Busybox(t)
+	spare := w.Registry.Push(t, "spare:1", harness.Image(t, base, func(c *v1.Config) { c.Cmd = []string{"true"} }))
+	image := w.Registry.Push(t, "site:1", harness.Image(t, base, func(c *v1.Config) {
+		c.Cmd = []string{"sh", "-c", "test -z \"$BREAK\" || exit 3; echo ready; httpd -f -p 80 -h /site"}
 		c.ExposedPorts = map[string]struct{}{"80/tcp": {}}
 	}))
 	site := t.TempDir()
@@ -56,7 +58,7 @@ func story(t *testing.T, language string) {
 	signs := t.TempDir()
 	go gone(ctx, w, signs)
 	cmd := exec.CommandContext(ctx, "node", "stories.mjs")
-	cmd.Env = append(os.Environ(), "LINK="+link, "LANGUAGE_CODE="+language, "IMAGE="+image, "SITE="+site, "SIGNS="+signs)
+	cmd.Env = append(os.Environ(), "LINK="+link, "LANGUAGE_CODE="+language, "IMAGE="+image, "SPARE="+spare, "SITE="+site, "SIGNS="+signs)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {

@@ -1,10 +1,13 @@
 // The form of a new container, and the request that it stands for.
 import type { definitions } from "./docker";
 
-export type Form = {
-  image: string; name: string; command: string; network: string; restart: string; memory: number | null; cpus: number | null; tty: boolean;
-  ports: { host: string; inside: string; proto: string }[]; mounts: { source: string; target: string; readonly: boolean }[];
-  env: { text: string }[]; links: { to: string; as: string }[]; rest: Request;
+/** What comes in rows; ip and options are what a container has and the form only keeps. */
+export type Rows = {
+  ports: { ip?: string; host: string; inside: string; proto: string }[]; mounts: { source: string; target: string; readonly: boolean; options?: string }[];
+  env: { text: string }[]; links: { to: string; as: string }[];
+};
+export type Form = Rows & {
+  image: string; name: string; command: string; network: string; restart: string; memory: number | null; cpus: number | null; tty: boolean; rest: Request;
 };
 type Request = definitions["ContainerConfig"] & { HostConfig?: definitions["HostConfig"]; NetworkingConfig?: unknown };
 
