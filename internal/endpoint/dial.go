@@ -23,8 +23,10 @@ type Dialer struct {
 	Notice   io.Writer // where a person is told that an engine was started
 	NoStart  bool      // never start an engine
 
-	start func(context.Context, Endpoint, io.Writer) error // nil: startEngine; tests replace it
-	mu    sync.Mutex                                       // one start at a time
+	// What starts an engine, natively or in a machine; nil: startEngine and startMachine. Tests replace them.
+	start        func(context.Context, Endpoint, io.Writer) error
+	startMachine func(context.Context, paths.Machine, io.Writer) error
+	mu           sync.Mutex // one start at a time
 }
 
 // Dial connects. An engine that cannot be reached is KindUnavailable, with advice.
@@ -33,22 +35,21 @@ func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	var nd net.Dialer
-	conn, err := nd.DialContext(ctx, network, addr)
+	conn, err := connect(ctx, network, addr)
 	if err == nil && network == "tcp" && d.Endpoint.TLS != nil {
 		return d.Endpoint.TLS.secure(ctx, conn, addr)
 	}
 	if err == nil {
 		return conn, nil
 	}
-	start := d.starter(network, addr)
+	start := d.starter()
 	if start == nil || d.NoStart || !absent(err) {
 		return nil, d.explain(err)
 	}
-	if err := d.startOnce(ctx, addr, start); err != nil {
+	if err := d.startOnce(ctx, network, addr, start); err != nil {
 		return nil, err
 	}
-	if conn, err = nd.DialContext(ctx, network, addr); err != nil {
+	if conn, err = connect(ctx, network, addr); err != nil {
 		return nil, d.explain(err)
 	}
 	return conn, nil
@@ -58,30 +59,39 @@ func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
 func (d *Dialer) DialAny(ctx context.Context, _, _ string) (net.Conn, error) { return d.Dial(ctx) }
 
 // starter is what starts an engine of berth's own, natively or in a machine; nil for any other.
-func (d *Dialer) starter(network, addr string) func(context.Context) error {
-	if network != "unix" {
-		return nil
-	}
+func (d *Dialer) starter() func(context.Context) error {
 	if d.Endpoint.IsOwn() {
-		start := d.start
-		if start == nil {
-			start = startEngine
-		}
-		return func(ctx context.Context) error { return start(ctx, d.Endpoint, d.Notice) }
+		return func(ctx context.Context) error { return or(d.start, startEngine)(ctx, d.Endpoint, d.Notice) }
 	}
-	if m, ok := paths.MachineAt(addr, os.Getenv); ok {
-		return func(ctx context.Context) error { return StartAgent(ctx, m, d.Notice) }
+	if m, ok := d.Endpoint.Machine(os.Getenv); ok {
+		return func(ctx context.Context) error { return or(d.startMachine, startMachine)(ctx, m, d.Notice) }
 	}
 	return nil
 }
 
-func (d *Dialer) startOnce(ctx context.Context, socket string, start func(context.Context) error) error {
+func or[F func(context.Context, T, io.Writer) error, T any](f, other F) F {
+	if f == nil {
+		return other
+	}
+	return f
+}
+
+func (d *Dialer) startOnce(ctx context.Context, network, addr string, start func(context.Context) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if answers(socket) {
-		return nil
+	if c, err := connect(ctx, network, addr); err == nil {
+		return c.Close()
 	}
 	return start(ctx)
+}
+
+// connect is one attempt. An npipe's address is the pipe's name.
+func connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	if network == "npipe" {
+		return dialPipe(ctx, addr)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, addr)
 }
 
 func (d *Dialer) address() (network, addr string, err error) {
@@ -91,6 +101,9 @@ func (d *Dialer) address() (network, addr string, err error) {
 		return "unix", addr, nil
 	case "tcp", "http", "https":
 		return "tcp", strings.TrimSuffix(addr, "/"), nil
+	case "npipe":
+		addr, err := pipeName(addr)
+		return "npipe", addr, err
 	}
 	return "", "", errdefs.NotImplemented("this system cannot connect to %s", d.Endpoint.Host)
 }
@@ -108,6 +121,9 @@ func (d *Dialer) explain(err error) error {
 		return e.WithHint("Check --host, BERTH_HOST and DOCKER_HOST, or leave them out to use this machine's own engine.")
 	case d.Endpoint.Source == SourceContext:
 		return e.WithHint("The context %q is in use; run 'berth context use default' for this machine's own engine.", d.Endpoint.Context)
+	}
+	if m, ok := d.Endpoint.Machine(os.Getenv); ok {
+		return e.WithHint("berth machine doctor says what is wrong; %s has what its host agent wrote.", m.AgentLog())
 	}
 	return e.WithHint("See %s for why.", d.Endpoint.Layout.EngineLog())
 }

@@ -4,6 +4,7 @@ package endpoint
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 
 	"github.com/berthhq/berth/internal/errdefs"
@@ -53,11 +54,13 @@ type Query struct {
 }
 
 // Resolve finds the endpoint: --host, --context, BERTH_HOST, DOCKER_HOST, DOCKER_CONTEXT, the current context, and
-// last the socket of this machine's own engine. It touches the disk only for contexts. A context that does not exist
+// last that of berth's own engine: natively on Linux, elsewhere in the virtual machine that is called default. It touches the disk only for contexts. A context that does not exist
 // is an error of KindNotFound.
-func Resolve(q Query) (Endpoint, error) {
+func Resolve(q Query) (Endpoint, error) { return resolve(runtime.GOOS, q) }
+
+func resolve(goos string, q Query) (Endpoint, error) {
 	layout := paths.For(q.Getenv(paths.EnvRoot))
-	own := Endpoint{Host: "unix://" + layout.Socket(), Context: DefaultContext, Source: SourceDefault, Layout: layout}
+	own := Endpoint{Host: ownHost(goos, layout, q.Getenv), Context: DefaultContext, Source: SourceDefault, Layout: layout}
 	if q.Host != "" && q.Context != "" {
 		return Endpoint{}, errdefs.Invalid("conflicting options: cannot specify both --host and --context")
 	}
@@ -81,8 +84,34 @@ func Resolve(q Query) (Endpoint, error) {
 	return own, nil
 }
 
-// IsOwn reports whether the endpoint is berth's own engine on this machine, the one that may be started.
+// MachinePipe is the Docker API of the machine "default" on Windows.
+const MachinePipe = "npipe:////./pipe/berth_engine"
+
+// ownHost is the address of berth's own engine.
+func ownHost(goos string, native paths.Layout, getenv func(string) string) string {
+	switch goos {
+	case "linux":
+		return "unix://" + native.Socket()
+	case "windows":
+		return MachinePipe
+	}
+	return "unix://" + paths.MachineNamed(paths.DefaultMachine, getenv).DockerSocket()
+}
+
+// IsOwn reports whether the endpoint is berth's own engine, natively on this computer.
 func (e Endpoint) IsOwn() bool { return e.Host == "unix://"+e.Layout.Socket() }
+
+// Machine is the virtual machine of berth's that the engine is in; false where it is in none.
+func (e Endpoint) Machine(getenv func(string) string) (paths.Machine, bool) {
+	if e.Host == MachinePipe {
+		return paths.MachineNamed(paths.DefaultMachine, getenv), true
+	}
+	socket, ok := strings.CutPrefix(e.Host, "unix://")
+	if !ok {
+		return paths.Machine{}, false
+	}
+	return paths.MachineAt(socket, getenv)
+}
 
 func fromHost(own Endpoint, q Query, host string, src Source) (Endpoint, error) {
 	h, err := parseHost(host, "2375")

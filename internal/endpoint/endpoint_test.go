@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/berthhq/berth/internal/errdefs"
+	"github.com/berthhq/berth/internal/paths"
 )
 
 func env(kv map[string]string) func(string) string { return func(k string) string { return kv[k] } }
@@ -39,7 +40,7 @@ func TestResolve(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.q.ConfigDir, c.q.Getenv = dir, env(c.env)
-			e, err := Resolve(c.q)
+			e, err := resolve("linux", c.q)
 			if c.kind != errdefs.KindUnknown {
 				if errdefs.KindOf(err) != c.kind {
 					t.Fatalf("error %v", err)
@@ -50,6 +51,40 @@ func TestResolve(t *testing.T) {
 				t.Fatalf("got %s (source %d), error %v", e.Host, e.Source, err)
 			}
 		})
+	}
+}
+
+// Outside Linux the engine that is meant when nothing is said lives in the machine called default.
+func TestTheDefaultOutsideLinuxIsTheMachine(t *testing.T) {
+	getenv := env(map[string]string{"BERTH_ROOT": "/r"})
+	machine := paths.MachineNamed(paths.DefaultMachine, getenv)
+	for goos, host := range map[string]string{"darwin": "unix://" + machine.DockerSocket(), "windows": "npipe:////./pipe/berth_engine"} {
+		for _, q := range []Query{{}, {Current: "default"}, {Context: "default"}} {
+			q.Getenv = getenv
+			e, err := resolve(goos, q)
+			if err != nil || e.Host != host || e.IsOwn() {
+				t.Errorf("%s: %+v, %v", goos, e, err)
+			}
+			if m, ok := e.Machine(getenv); !ok || m != machine {
+				t.Errorf("%s: the machine is %+v, %v", goos, m, ok)
+			}
+		}
+		e, err := resolve(goos, Query{Host: "tcp://far:2375", Getenv: getenv})
+		if _, ok := e.Machine(getenv); ok || err != nil {
+			t.Errorf("%s: another's engine is in a machine (%v)", goos, err)
+		}
+	}
+}
+
+func TestPipeNames(t *testing.T) {
+	for in, want := range map[string]string{
+		"//./pipe/berth_engine": `\\.\pipe\berth_engine`, `\\.\PIPE\x`: `\\.\PIPE\x`,
+		"//server/pipe/x": "", "//./pipe/": "", "x": "", "": "", "//./c:/x": "",
+	} {
+		got, err := pipeName(in)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v; want %q", in, got, err, want)
+		}
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/berthhq/berth/internal/errdefs"
 )
 
-// startEngine refuses: outside Linux the engine lives in a virtual machine, which a later release brings.
+// startEngine refuses: outside Linux the engine lives in a virtual machine, which has an address of its own.
 func startEngine(context.Context, Endpoint, io.Writer) error {
-	return errdefs.NotImplemented("no engine runs: berth's virtual machine for %s arrives with a later release", runtime.GOOS).
-		WithHint("Point berth at an engine on Linux with --host, BERTH_HOST or DOCKER_HOST.")
+	return errdefs.NotImplemented("no engine runs on %s itself, it lives in a virtual machine", runtime.GOOS).
+		WithHint("Leave out --host, BERTH_HOST and DOCKER_HOST to use the one in the virtual machine.")
 }

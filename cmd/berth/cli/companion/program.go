@@ -64,7 +64,8 @@ func run(ctx context.Context, s *session.Session, program string, args []string)
 	if err != nil {
 		return err
 	}
-	if ep.IsOwn() && asksEngine(args) {
+	_, inMachine := ep.Machine(s.Getenv)
+	if (ep.IsOwn() || inMachine) && asksEngine(args) {
 		if err := start(ctx, ep, s.Err); err != nil {
 			return err
 		}
