@@ -14,6 +14,7 @@ import (
 	"github.com/berthhq/berth/guestagent/control"
 	"github.com/berthhq/berth/guestagent/disk"
 	"github.com/berthhq/berth/guestagent/ports"
+	"github.com/berthhq/berth/guestagent/shell"
 	"github.com/berthhq/berth/guestagent/tap"
 	"github.com/berthhq/berth/internal/agentapi"
 	"github.com/berthhq/berth/internal/buildinfo"
@@ -104,11 +105,16 @@ func (a *agent) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	shells, err := listen(agentapi.PortShell)
+	if err != nil {
+		return err
+	}
 	a.control = control.New(a.ops(), a.welcome, func(err error) { complain(fmt.Errorf("control: %w", err)) })
 	a.ports = a.broker()
 	a.control.Linked = func() { a.ports.Again(ctx) }
 	go a.ports.Forward(context.WithoutCancel(ctx), forward, func(host, container net.Conn) { splice(host.(stream), container.(stream)) })
 	go func() { complain(a.control.Serve(context.WithoutCancel(ctx), link)) }() // till the power goes: the host hears of the shutdown
+	go (&shell.Server{Start: a.startShell}).Serve(context.WithoutCancel(ctx), shells)
 	go serveDocker(context.WithoutCancel(ctx), docker, a.layout.Socket())
 	return nil
 }
@@ -221,7 +227,7 @@ func (a *agent) welcome(h agentapi.Hello) agentapi.Welcome {
 	_ = unix.Uname(&u)
 	return agentapi.Welcome{
 		Agent: buildinfo.Version(), Boot: firstLine("/proc/sys/kernel/random/boot_id"), Kernel: unix.ByteSliceToString(u.Release[:]),
-		Features: []agentapi.Feature{agentapi.FeaturePorts, agentapi.FeatureNetwork, agentapi.FeatureReclaim, agentapi.FeatureTrim}, Status: a.status(),
+		Features: []agentapi.Feature{agentapi.FeaturePorts, agentapi.FeatureNetwork, agentapi.FeatureShell, agentapi.FeatureReclaim, agentapi.FeatureTrim}, Status: a.status(),
 	}
 }
 

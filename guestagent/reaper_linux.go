@@ -1,6 +1,7 @@
 package guestagent
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/signal"
@@ -52,10 +53,13 @@ func (r *reaper) collect() {
 
 // program is what to execute.
 type program struct {
-	argv   []string
-	env    []string
-	stdout *os.File // also stderr
-	cgroup *os.File // the directory of its cgroup; nil: the agent's
+	argv     []string
+	env      []string
+	stdin    *os.File // nil: there is nothing to read
+	stdout   *os.File
+	stderr   *os.File // nil: stdout
+	terminal bool     // stdin is a terminal, and the session's own
+	cgroup   *os.File // the directory of its cgroup; nil: the agent's
 }
 
 // start runs a program in a session of its own. end gives its status once.
@@ -65,7 +69,8 @@ func (r *reaper) start(p program) (pid int, end <-chan unix.WaitStatus, err erro
 		return 0, nil, err
 	}
 	defer null.Close()
-	sys := &syscall.SysProcAttr{Setsid: true}
+	stdin, stderr := cmp.Or(p.stdin, null), cmp.Or(p.stderr, p.stdout)
+	sys := &syscall.SysProcAttr{Setsid: true, Setctty: p.terminal} // Ctty is 0, its standard input
 	if p.cgroup != nil {
 		sys.UseCgroupFD, sys.CgroupFD = true, int(p.cgroup.Fd())
 	}
@@ -73,13 +78,22 @@ func (r *reaper) start(p program) (pid int, end <-chan unix.WaitStatus, err erro
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	pid, err = syscall.ForkExec(p.argv[0], p.argv, &syscall.ProcAttr{
-		Dir: "/", Env: p.env, Files: []uintptr{null.Fd(), p.stdout.Fd(), p.stdout.Fd()}, Sys: sys,
+		Dir: "/", Env: p.env, Files: []uintptr{stdin.Fd(), p.stdout.Fd(), stderr.Fd()}, Sys: sys,
 	})
 	if err != nil {
 		return 0, nil, fmt.Errorf("%s: %w", p.argv[0], err)
 	}
 	r.ends[pid] = ch
 	return pid, ch, nil
+}
+
+// signal sends a signal to the process group of a process of start's, unless it has ended: its number may be another's then.
+func (r *reaper) signal(pid int, sig unix.Signal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, lives := r.ends[pid]; lives {
+		_ = unix.Kill(-pid, sig)
+	}
 }
 
 // describe says how a process ended.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/berthhq/berth/hostagent/transport"
 	"github.com/berthhq/berth/hostagent/vm"
@@ -25,6 +26,7 @@ type hypervisor struct {
 	hangs    map[vm.Accelerator]bool
 	bad      string // a kernel whose guest never answers
 	noEngine bool   // the engine never answers
+	noShell  bool   // its image is of before there was one
 	deaf     bool   // guests ignore a request to power off
 	refuses  error  // every start is refused
 }
@@ -142,6 +144,11 @@ func (m *machine) Dial(ctx context.Context, port uint32) (transport.Conn, error)
 		go func() {
 			_ = http.Serve(&once{c: there}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, m.kernel) }))
 		}()
+	case agentapi.PortShell:
+		if m.h.noShell {
+			return nil, syscall.ECONNREFUSED
+		}
+		go func() { _, _ = io.Copy(there, there); there.Close() }()
 	default:
 		return nil, errors.New("nothing listens there")
 	}

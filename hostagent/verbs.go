@@ -21,6 +21,7 @@ func (a *Agent) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /machine", func(w http.ResponseWriter, r *http.Request) { answer(w, a.Status(r.Context()), nil) })
 	mux.HandleFunc("GET /machine/doctor", func(w http.ResponseWriter, r *http.Request) { answer(w, a.Doctor(r.Context()), nil) })
+	mux.HandleFunc("POST /machine/shell", a.shell)
 	mux.HandleFunc("PUT /machine/settings", func(w http.ResponseWriter, r *http.Request) {
 		s, err := body[machineapi.Settings](r)
 		if err == nil {

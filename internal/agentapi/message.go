@@ -154,6 +154,7 @@ const (
 // Open is the first frame of a stream that is neither control nor Docker API; Opened answers it.
 type Open struct {
 	Forward *Forward `json:"forward,omitempty"` // PortForward
+	Shell   *Shell   `json:"shell,omitempty"`   // PortShell
 	Tag     string   `json:"tag,omitempty"`     // PortFiles: the share; PortParked: the purpose, as "ssh-agent"
 }
 

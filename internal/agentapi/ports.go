@@ -9,7 +9,7 @@ const (
 	PortFiles   = 1028 // /dev/fuse requests from the relay to the host's file server
 	PortNetwork = 1029 // Ethernet frames between the guest's TAP and the host's virtual network
 	PortParked  = 1030 // opened ahead by the host; the guest takes one when a process of its own wants the host
-	PortShell   = 1031 // a root shell
+	PortShell   = 1031 // a root shell, see Shell
 )
 
 // The addresses that vsock gives to both ends.

@@ -63,6 +63,19 @@ func (c *Client) Reset(ctx context.Context, tell func(string)) (Machine, error) 
 	return c.steps(ctx, "/machine/reset", nil, tell)
 }
 
+// Shell opens a stream to the shells in the machine, which begins with the host's half of agentapi.Open. Closing it hangs
+// up on what was started. It is the machine's as it is: one that is stopped is not started.
+func (c *Client) Shell(ctx context.Context) (io.ReadWriteCloser, error) {
+	resp, err := c.do(ctx, http.MethodPost, "/machine/shell", nil)
+	if err != nil {
+		return nil, err
+	}
+	if stream, ok := resp.Body.(io.ReadWriteCloser); ok && resp.StatusCode == http.StatusSwitchingProtocols {
+		return stream, nil
+	}
+	return nil, errors.Join(errdefs.System("the host agent answered %s to a shell", resp.Status), resp.Body.Close())
+}
+
 func (c *Client) steps(ctx context.Context, path string, in any, tell func(string)) (Machine, error) {
 	resp, err := c.do(ctx, http.MethodPost, path, in)
 	if err != nil {
@@ -110,6 +123,10 @@ func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Res
 	if err != nil {
 		return nil, err
 	}
+	if path == "/machine/shell" {
+		req.Header.Set("Connection", "Upgrade")
+		req.Header.Set("Upgrade", ShellProtocol)
+	}
 	resp, err := c.http.Do(req)
 	var op *net.OpError
 	switch {
@@ -117,7 +134,7 @@ func (c *Client) do(ctx context.Context, method, path string, in any) (*http.Res
 		return nil, fmt.Errorf("%w: %w", ErrNoAgent, op.Err)
 	case err != nil:
 		return nil, errdefs.Unavailable("the host agent: %w", err)
-	case resp.StatusCode == http.StatusOK:
+	case resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusSwitchingProtocols:
 		return resp, nil
 	}
 	defer resp.Body.Close()

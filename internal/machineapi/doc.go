@@ -6,6 +6,7 @@
 //	POST /machine/stop       Stop -> Steps: it is stopped, and the agent ends
 //	POST /machine/restart    -> Steps
 //	POST /machine/reset      -> Steps: its data is gone
+//	POST /machine/shell      -> 101, and a stream of agentapi's PortShell from there on
 //	PUT  /machine/settings   Settings -> Machine
 //	GET  /machine/doctor     -> []Finding
 //

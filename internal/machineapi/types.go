@@ -21,6 +21,9 @@ const (
 	Broken   State = "broken"   //
 )
 
+// ShellProtocol is what a connection is upgraded to by POST /machine/shell.
+const ShellProtocol = "berth-shell"
+
 // Settings are what a person chooses. A zero means: as it is.
 type Settings struct {
 	Driver string `json:"driver,omitempty"`
