@@ -99,6 +99,43 @@ dist-darwin: ## on a Mac: the archive for macOS, signed ad hoc, with the image i
 	done
 	@bash dist/darwin/archive.sh $(DARWINARCH) $(DARWINBIN) $(VMIMAGE)/$(DARWINARCH) $(BIN)/berth-darwin-$(DARWINARCH).tar.gz
 
+# Programs for Windows. What a zip holds is found beside berth.exe.
+WINBIN := $(BIN)/windows-amd64
+.PHONY: windows
+windows:
+	@mkdir -p $(WINBIN)
+	@for p in berth berth-hostagent; do \
+		echo "building $$p.exe"; \
+		GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build -trimpath -o $(WINBIN)/$$p.exe \
+			-ldflags "$(LDFLAGS) -X github.com/berthhq/berth/hostagent/bootimage.digest=$$(sha256sum $(VMIMAGE)/amd64/manifest.json 2>/dev/null | cut -d' ' -f1)" ./cmd/$$p || exit 1; \
+	done
+	@for p in $(FOREIGN); do \
+		name=$${p%%:*}; module=$${p#*:}; echo "building berth-$$name.exe"; \
+		version=$$(cd cmd/berth-$$name && $(GO) list -m -f '{{.Version}}' $$module) || exit 1; \
+		(cd cmd/berth-$$name && GOOS=windows GOARCH=amd64 CGO_ENABLED=0 $(GO) build -trimpath \
+			-ldflags "-s -w -X main.version=$$version -X $$module/internal.Version=$$version -X $$module/version.Version=$$version" -o $(CURDIR)/$(WINBIN)/berth-$$name.exe .) || exit 1; \
+	done
+
+# Every file in a package carries the time of the commit.
+DIST  := $(BIN)/dist
+EPOCH  = $(shell git -c safe.directory='*' log -1 --format=%ct 2>/dev/null || echo $${SOURCE_DATE_EPOCH:-0})
+MAKEDIST = $(BIN)/makedist -version '$(VERSION)' -time $(EPOCH) -bin $(BIN) -arch $(shell $(GO) env GOARCH) -windows $(WINBIN)
+.PHONY: dist
+dist: build windows ## packages, manifests, bills of materials and sums into ./bin/dist (minutes; with the image, if make vmimage has made it)
+	@$(GO) -C tools/dist build -trimpath -o $(CURDIR)/$(BIN)/makedist .
+	@$(MAKEDIST) -o $(DIST)
+
+.PHONY: dist-twice
+dist-twice: dist ## makes the packages again, after the programs were linked again, and compares every byte
+	@rm -f $(addprefix $(BIN)/,$(PLAIN) berth-supervisor) $(WINBIN)/*.exe
+	@$(MAKE) --no-print-directory build windows
+	@again=$$(mktemp -d) && $(MAKEDIST) -o $$again >/dev/null && diff -r $(DIST) $$again && echo "packages: two runs are the same"; \
+	rc=$$?; rm -rf $$again; exit $$rc
+
+.PHONY: dist-test
+dist-test: ## tests of the packages (the deb is installed, upgraded and removed where dpkg is)
+	$(GO) -C tools/dist vet . && $(GO) -C tools/dist test .
+
 .PHONY: vet
 vet: ## go vet, with the tags of the supervisor
 	$(GO) vet -tags '$(CGOTAGS)' ./...
@@ -151,11 +188,12 @@ erofs: build ## tests of images, and stories that use them, with layers as EROFS
 	BERTH_TEST_STORAGE_DRIVER=erofs $(GO) test -tags '$(CGOTAGS)' -timeout 15m -run '$(EROFS_STORIES)' ./test/stories
 
 .PHONY: ci
-ci: ## what .ci/run calls: cross, lint, race, erofs
+ci: ## what .ci/run calls: cross, lint, race, erofs, dist-test
 	$(MAKE) cross
 	$(MAKE) lint
 	$(MAKE) race
 	$(MAKE) erofs
+	$(MAKE) dist-test
 
 PEERS ?= .cache/peers
 BENCH ?=
