@@ -8,8 +8,14 @@ import (
 	"github.com/berthhq/berth/internal/paths"
 )
 
-// StartAgent refuses: there is no driver of virtual machines for Windows yet.
+// StartAgent refuses: the host agent does not serve on Windows yet.
 func StartAgent(context.Context, paths.Machine, io.Writer) error {
-	return errdefs.NotImplemented("berth's virtual machine for Windows arrives with a later release").
+	_, err := FindAgent()
+	return err
+}
+
+// FindAgent finds none that could be started.
+func FindAgent() (string, error) {
+	return "", errdefs.NotImplemented("berth's virtual machine for Windows arrives with a later release").
 		WithHint("Point berth at an engine on Linux with --host, BERTH_HOST or DOCKER_HOST.")
 }

@@ -98,6 +98,11 @@ func ownHost(goos string, native paths.Layout, getenv func(string) string) strin
 	return "unix://" + paths.MachineNamed(paths.DefaultMachine, getenv).DockerSocket()
 }
 
+// OwnHost is the address of berth's own engine on this computer, whatever the endpoint is.
+func (e Endpoint) OwnHost(getenv func(string) string) string {
+	return ownHost(runtime.GOOS, e.Layout, getenv)
+}
+
 // IsOwn reports whether the endpoint is berth's own engine, natively on this computer.
 func (e Endpoint) IsOwn() bool { return e.Host == "unix://"+e.Layout.Socket() }
 

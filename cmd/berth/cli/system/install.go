@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -27,6 +28,9 @@ func machine() host {
 }
 
 func newInstall(s *session.Session) *cobra.Command {
+	if runtime.GOOS == "darwin" {
+		return newLaunchdInstall(s)
+	}
 	c := &cobra.Command{Use: "install", Short: "Let systemd start the engine, now and whenever the machine boots", Args: cobra.NoArgs}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if os.Geteuid() != 0 {
@@ -172,7 +176,7 @@ const contextName = "berth"
 
 // contextOf is the context that install makes and uninstall takes away.
 func contextOf(ep endpoint.Endpoint) endpoint.Context {
-	return endpoint.Context{Name: contextName, Description: "berth", Host: "unix://" + ep.Layout.Socket()}
+	return endpoint.Context{Name: contextName, Description: "berth", Host: ep.OwnHost(os.Getenv)}
 }
 
 // addContext lets docker's command line find the engine: docker --context berth. One of that name stays as it is.

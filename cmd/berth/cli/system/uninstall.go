@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 
 	"github.com/berthhq/berth/cmd/berth/cli/session"
 	"github.com/berthhq/berth/internal/endpoint"
@@ -14,6 +15,9 @@ import (
 )
 
 func newUninstall(s *session.Session) *cobra.Command {
+	if runtime.GOOS == "darwin" {
+		return newLaunchdUninstall(s)
+	}
 	c := &cobra.Command{Use: "uninstall", Short: "Take the engine's unit from systemd; containers and data stay", Args: cobra.NoArgs}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if os.Geteuid() != 0 {
