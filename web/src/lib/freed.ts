@@ -9,11 +9,13 @@ async function layers(i: Image): Promise<Layer[]> {
   const ids = about.RootFS?.Layers ?? [], sizes = history.map((h) => h.Size).filter((n) => n > 0).reverse();
   // A history that does not tell each layer's size leaves the image one piece, by its topmost layer.
   if (ids.length !== sizes.length) return [{ id: ids.join(" "), size: i.Size ?? 0 }];
+  // An engine may keep the compressed layers too and count them in the image's size only; each layer has its part of that.
+  const kept = (i.Size ?? 0) / sizes.reduce((a, n) => a + n, 0);
   // A layer is what it is with those below: the same difference above others is another on disk.
-  return ids.map((_, n) => ({ id: ids.slice(0, n + 1).join(" "), size: sizes[n] }));
+  return ids.map((_, n) => ({ id: ids.slice(0, n + 1).join(" "), size: Math.round(sizes[n] * kept) }));
 }
 
-/** Bytes, at the most, that removing some of all images frees. */
+/** About how many bytes removing some of all images frees. */
 export async function freed(removed: Image[], all: Image[]): Promise<number> {
   const gone = new Set(removed.map((i) => i.Id));
   const kept = new Set((await Promise.all(all.filter((i) => !gone.has(i.Id)).map(layers))).flat().map((l) => l.id));

@@ -18,9 +18,9 @@ class Words {
 }
 export const words = new Words();
 
-/** The sentence of a key, with {name} replaced. */
+/** The sentence of a key, with {name} replaced, and {n|one|many} by the word for the number n. */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
-  return files[words.language][key].replace(/\{(\w+)\}/g, (_, k) => String(values[k] ?? ""));
+  return files[words.language][key].replace(/\{(\w+)\|([^|}]*)\|([^}]*)\}/g, (_, k, one, many) => (String(values[k]) === "1" ? one : many)).replace(/\{(\w+)\}/g, (_, k) => String(values[k] ?? ""));
 }
 
 /** A key made of a word that comes from the engine; the word itself where no sentence is there for it. */
@@ -37,7 +37,11 @@ export function bytes(n: number | undefined): string {
 export const number = (n: number, digits = 0) => new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }).format(n);
 export const date = (seconds: number) => new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "medium" }).format(seconds * 1000);
 
+export const clock = (seconds: number) => new Intl.DateTimeFormat(locale(), { timeStyle: "medium", hour12: false }).format(seconds * 1000);
+
+/** How long ago; a time at the epoch is none, as reproducible builds give it. */
 export function ago(seconds: number): string {
+  if (seconds <= 0) return "–";
   const f = new Intl.RelativeTimeFormat(locale(), { numeric: "auto" });
   const s = Math.round(seconds - Date.now() / 1000);
   for (const [unit, n] of [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]] as const)
