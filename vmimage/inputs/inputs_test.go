@@ -13,7 +13,7 @@ import (
 
 func TestEveryArchitectureHasItsInputs(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64"} {
-		for _, name := range []string{"kernel", "e2fsprogs", "ca-certificates"} {
+		for _, name := range []string{"kernel", "e2fsprogs", "ca-certificates", "busybox"} {
 			if in, err := Find(name, arch); err != nil || in.Size == 0 {
 				t.Errorf("%s for %s: %+v %v", name, arch, in, err)
 			}

@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 func (o options) make(ctx context.Context) (manifest.Manifest, error) {
 	m := manifest.Manifest{Format: manifest.Format, Arch: o.arch, Version: o.version, Inputs: map[string]string{}}
 	files := map[string]string{}
-	for _, name := range []string{"kernel", "e2fsprogs", "ca-certificates"} {
+	for _, name := range []string{"kernel", "e2fsprogs", "ca-certificates", "busybox"} {
 		in, err := inputs.Find(name, o.arch)
 		if err != nil {
 			return m, err
@@ -160,9 +160,14 @@ func (o options) system(ctx context.Context, work string, modules []kernel.Modul
 	if err != nil {
 		return nil, err
 	}
+	busybox, err := rootfs.Busybox(files["busybox"])
+	if err != nil {
+		return nil, err
+	}
 	out := []rootfs.File{
 		{Name: "sbin/mke2fs", Mode: 0o755, Data: mke2fs},
 		{Name: "sbin/e2fsck", Mode: 0o755, Data: e2fsck},
+		{Name: "lib/berth/shell/busybox", Mode: 0o755, Data: busybox},
 		{Name: "lib/berth/ssl/certs/ca-certificates.crt", Mode: 0o644, Data: certs},
 	}
 	out = append(out, moduleFiles("lib/berth/modules", modules, false)...)

@@ -21,7 +21,7 @@ func Group(s *session.Session) *cobra.Command {
 		Use: "machine", Short: "Manage the virtual machine that an engine lives in", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newStart(s), newStop(s), newRestart(s), newStatus(s), newInfo(s), newList(s), newSet(s), newLogs(s), newReset(s), newDoctor(s))
+	c.AddCommand(newStart(s), newStop(s), newRestart(s), newStatus(s), newInfo(s), newList(s), newSet(s), newLogs(s), newShell(s), newReset(s), newDoctor(s))
 	return c
 }
 
