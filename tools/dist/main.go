@@ -65,5 +65,9 @@ func (r *release) emptyOut() error {
 	if err := os.RemoveAll(r.out); err != nil {
 		return err
 	}
-	return os.MkdirAll(r.out, 0o755)
+	if err := os.MkdirAll(r.out, 0o755); err != nil {
+		return err
+	}
+	// Empty until all is done: by it the next run knows the directory, even if this one fails.
+	return os.WriteFile(filepath.Join(r.out, sumsName), nil, 0o644)
 }

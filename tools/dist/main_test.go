@@ -272,4 +272,23 @@ func TestAForeignDirectoryIsNotEmptied(t *testing.T) {
 	if read(t, theirs) != "ten years" {
 		t.Error("and it is gone")
 	}
+	if err := os.Remove(theirs); err != nil {
+		t.Fatal(err)
+	}
+	half := filepath.Join(r.out, "berth.zip")
+	for range 2 { // the second finds what a run that failed has left
+		if err := r.emptyOut(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(half); !os.IsNotExist(err) {
+			t.Errorf("an earlier run's file is left: %v", err)
+		}
+		write(t, half, "half")
+	}
+	if err := r.sums(); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, filepath.Join(r.out, sumsName)); !strings.HasSuffix(got, "  berth.zip\n") || strings.Count(got, "\n") != 1 {
+		t.Errorf("the sums: %s", got)
+	}
 }

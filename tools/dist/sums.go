@@ -24,7 +24,7 @@ func digest(path string) (string, error) {
 func (r *release) sums() error {
 	var b strings.Builder
 	err := filepath.WalkDir(r.out, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || d.Name() == sumsName {
 			return err
 		}
 		sum, err := digest(path)
