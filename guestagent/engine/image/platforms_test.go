@@ -91,6 +91,25 @@ func TestRemoveOnePlatform(t *testing.T) {
 	}
 }
 
+func TestSaveOfAPlatformThatIsNotThere(t *testing.T) {
+	ctx := context.Background()
+	h, s := newHub(t), open(t, amd64)
+	one := pulled(t, h, s, "sa/ve:1", layer(t, file{name: "a", body: "x"})) // of one platform, without an index
+	many := bothPulled(t, s, h)
+	s390, amd := platformOf("linux/s390x"), platformOf("linux/amd64")
+	for _, refs := range [][]string{{one}, {many}, {many, one}} {
+		var out bytes.Buffer
+		err := s.ImageSave(ctx, refs, &s390, &out, nil)
+		want := "no suitable export target found for platform linux/s390x: image with reference " + refs[0] + " was found but does not provide the specified platform (linux/s390x)"
+		if errdefs.KindOf(err) != errdefs.KindNotFound || err.Error() != want || out.Len() != 0 {
+			t.Errorf("%v: %v after %d bytes", refs, err, out.Len())
+		}
+		if err := s.ImageSave(ctx, refs, &amd, &out, nil); err != nil || out.Len() == 0 {
+			t.Errorf("%v of a platform that is there: %v, %d bytes", refs, err, out.Len())
+		}
+	}
+}
+
 type nullWriter struct{}
 
 func (nullWriter) Write(b []byte) (int, error) { return len(b), nil }

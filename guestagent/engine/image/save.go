@@ -11,6 +11,7 @@ import (
 	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/containerd/containerd/v2/core/images"
 	imgarchive "github.com/containerd/containerd/v2/core/images/archive"
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
 	"github.com/moby/moby/api/types/image"
@@ -27,7 +28,7 @@ func (s *Service) ImageSave(ctx context.Context, refs []string, platform *ocispe
 	ctx = s.ctx(ctx)
 	opts := []imgarchive.ExportOpt{imgarchive.WithSkipNonDistributableBlobs(), imgarchive.WithSkipMissing(s.content)}
 	if platform != nil {
-		opts = append(opts, imgarchive.WithPlatform(s.matcher(platform)))
+		opts = append(opts, imgarchive.WithPlatform(s.strict(platform)))
 	} else {
 		opts = append(opts, imgarchive.WithPlatform(platforms.Ordered(*s.cfg.Platform)), imgarchive.WithAllPlatforms())
 	}
@@ -111,13 +112,18 @@ func (s *Service) allTags(ctx context.Context, refs []string) ([]string, error) 
 	return out, nil
 }
 
+// pickFor is the manifest of an image to save. An image of one platform alone is not taken for another: what is asked for
+// is there exactly, or the answer is NotFound, before anything is written.
 func (s *Service) pickFor(ctx context.Context, stored images.Image, ref string, platform *ocispec.Platform) (*parts, error) {
 	if platform == nil {
 		return s.best(ctx, stored)
 	}
-	p, err := s.pick(ctx, stored.Target, s.matcher(platform))
+	p, err := s.pick(ctx, stored.Target, s.strict(platform))
+	if cerrdefs.IsNotFound(err) || err == nil && !s.strict(platform).Match(p.config.Platform) {
+		err = s.noPlatform(ref, platform)
+	}
 	if err != nil {
-		return nil, s.noPlatform(ref, platform)
+		return nil, fmt.Errorf("no suitable export target found for platform %s: %w", platforms.FormatAll(*platform), err)
 	}
 	return p, nil
 }
