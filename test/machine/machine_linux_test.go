@@ -168,6 +168,7 @@ func TestAMachineAsAPersonUsesIt(t *testing.T) {
 	p.sharesFiles(shared)
 	p.pulls("one")
 	p.refuses(port, shared)
+	p.looksInside()
 
 	if err := syscall.Kill(p.info().PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -212,6 +213,25 @@ func (p *person) sharesFiles(shared string) {
 	p.berth("cp", out, "web:/site/back")
 	if b, err := os.ReadFile(filepath.Join(shared, "back")); err != nil || string(b) != "from the host" {
 		p.Errorf("the host has %q, %v", b, err)
+	}
+}
+
+// looksInside runs commands in the machine itself, with pipes: as root, output and errors apart, with their exit codes.
+func (p *person) looksInside() {
+	p.Helper()
+	if got := p.berth("machine", "shell", "--", "sh", "-c", "id -u; cat /proc/1/comm"); got != "0\ninit" {
+		p.Errorf("in the machine: %q", got)
+	}
+	c := exec.Command(filepath.Join(p.bin, "berth"), "machine", "shell")
+	c.Env, c.Stdin = p.env, strings.NewReader("cat /sys/class/net/lo/mtu\necho to errors >&2\nexit 42\n")
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	err := c.Run()
+	if out.String() != "65536\n" || errs.String() != "to errors\n" || c.ProcessState.ExitCode() != 42 {
+		p.Errorf("a shell: %v: %q, %q", err, &out, &errs)
+	}
+	if out, err := p.try("machine", "shell", "--", "no-such-program"); err == nil || !strings.Contains(out, "not found") {
+		p.Errorf("a program that is not there: %v: %s", err, out)
 	}
 }
 
