@@ -26,7 +26,7 @@ func (r *release) image(agent, arch, dir string) ([]entry, error) {
 		return nil, err
 	}
 	if !bytes.Contains(program, []byte(digest)) {
-		r.note("%s: left out the image of the virtual machine: %s does not boot it (make hostagent)", dir, filepath.Base(agent))
+		r.note("%s: left out the image of the virtual machine: %s was not built to boot it", dir, filepath.Base(agent))
 		return nil, nil
 	}
 	m, err := manifest.Read(from, digest)

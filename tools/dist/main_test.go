@@ -233,7 +233,7 @@ func TestImageOfAnotherHostAgentIsLeftOut(t *testing.T) {
 	write(t, filepath.Join(r.bin, "vm/amd64", manifest.Name), string(encoded))
 	agent := filepath.Join(r.bin, "berth-hostagent")
 	got, err := r.image(agent, "amd64", "vm/amd64")
-	if err != nil || len(got) != 0 || !strings.Contains(notes.String(), "does not boot it") {
+	if err != nil || len(got) != 0 || !strings.Contains(notes.String(), "was not built to boot it") {
 		t.Errorf("%v, %v; said: %s", got, err, notes.String())
 	}
 	write(t, agent, "program with "+manifest.Digest(encoded)+" inside")
