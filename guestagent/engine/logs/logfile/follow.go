@@ -64,7 +64,8 @@ func watch(dir string) (changed <-chan fsnotify.Event, stop func()) {
 // advance reads what is new in the current file, and in those that followed it when it was rotated.
 func (r *reader) advance(ctx context.Context) error {
 	none := 0
-	if r.cur != nil {
+	grows := r.cur != nil && !r.cur.gz // what is compressed is complete, and all of it was read
+	if grows {
 		if st, err := r.cur.f.Stat(); err == nil && st.Size() < r.offset {
 			r.offset = 0 // truncated: a log of one file begins again
 		}
@@ -87,7 +88,7 @@ func (r *reader) advance(ctx context.Context) error {
 	if first == len(list) {
 		return nil
 	}
-	if r.cur != nil { // what was written between the reading above and the rotation
+	if grows { // what was written between the reading above and the rotation
 		if r.offset, err = r.entries(ctx, r.cur, r.offset, &none); err != nil {
 			return err
 		}

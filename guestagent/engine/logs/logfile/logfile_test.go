@@ -165,6 +165,36 @@ func TestFollowMissesNothing(t *testing.T) {
 	}
 }
 
+// A reading that begins right after a rotation finds an empty file, and what came before it compressed.
+func TestFollowFromARotation(t *testing.T) {
+	for _, compress := range []bool{false, true} {
+		c := config(t, func(c *Config) { c.MaxFile, c.Compress = 5, compress })
+		w := open(t, c)
+		rotate := func() {
+			t.Helper()
+			if err := w.rotate(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(t, w, 0, 5)
+		rotate()
+		done, step := make(chan struct{}), 0
+		settled := func() {
+			switch step++; step {
+			case 1:
+				write(t, w, 5, 10)
+				rotate()
+			case 2:
+				write(t, w, 10, 15)
+				close(done)
+			}
+		}
+		if got := read(t, c, ReadOptions{Tail: -1, Follow: true, Done: done, Settled: settled}); got != lines(0, 15) {
+			t.Errorf("compressed %v: %q", compress, got)
+		}
+	}
+}
+
 func TestFollowEndsWithItsContext(t *testing.T) {
 	c := config(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)

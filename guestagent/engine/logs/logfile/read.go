@@ -65,12 +65,11 @@ func (r *reader) stored(ctx context.Context) error {
 		return err
 	}
 	for i := first; i < len(list); i++ {
-		last := i == len(list)-1 && !list[i].gz
 		n, err := r.entries(ctx, list[i], offset, &skip)
 		if err != nil {
 			return err
 		}
-		if last {
+		if i == len(list)-1 { // compressed where nothing was written since the last rotation
 			r.cur, r.offset = list[i], n
 			list = list[:i]
 		}
