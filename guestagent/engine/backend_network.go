@@ -4,8 +4,11 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/berthhq/berth/guestagent/engine/api"
+	"github.com/berthhq/berth/internal/errdefs"
 	"github.com/moby/moby/api/types/network"
 )
 
@@ -24,7 +27,16 @@ func (b networkBackend) NetworkInspect(ctx context.Context, name string, verbose
 	return b.e.networks.NetworkInspect(ctx, name, verbose)
 }
 
+// NetworkRemove tries again where the network was in use by containers that had ended and were about to leave it.
 func (b networkBackend) NetworkRemove(ctx context.Context, name string) error {
+	err := b.e.networks.NetworkRemove(ctx, name)
+	if errdefs.KindOf(err) != errdefs.KindForbidden {
+		return err
+	}
+	net, ierr := b.e.networks.NetworkInspect(ctx, name, false)
+	if ierr != nil || len(net.Containers) > 0 && !b.e.containers.Settle(ctx, slices.Collect(maps.Keys(net.Containers))) {
+		return err
+	}
 	return b.e.networks.NetworkRemove(ctx, name)
 }
 

@@ -97,6 +97,26 @@ func TestNetworks(t *testing.T) {
 	w.Must(err)
 }
 
+func TestANetworkIsRemovedAsSoonAsItsContainersOutputEnds(t *testing.T) {
+	w := harness.New(t)
+	for range 5 {
+		_, err := w.API.NetworkCreate(w.Ctx(), "brief", client.NetworkCreateOptions{Driver: "bridge"})
+		w.Must(err)
+		id := w.Run(harness.Spec{Cmd: []string{"cat"}, Conf: func(c *container.Config, h *container.HostConfig) {
+			c.OpenStdin, c.StdinOnce, h.NetworkMode = true, true, "brief"
+		}})
+		a, err := w.API.ContainerAttach(w.Ctx(), id, client.ContainerAttachOptions{Stream: true, Stdin: true, Stdout: true})
+		w.Must(err)
+		w.Must(a.CloseWrite())
+		_, err = io.Copy(io.Discard, a.Reader)
+		w.Must(err)
+		_, err = w.API.NetworkRemove(w.Ctx(), "brief", client.NetworkRemoveOptions{})
+		w.Must(err)
+		a.Close()
+		w.Remove(id)
+	}
+}
+
 func links(w *harness.World) {
 	script := "for i in $(seq 300); do timeout 5 wget -q -O - http://database/seed && break; usleep 100000; done; env; cat /etc/hosts"
 	out := w.Output(harness.Spec{Cmd: []string{"sh", "-c", script}, Conf: func(_ *container.Config, h *container.HostConfig) { h.Links = []string{"db:database"} }})
