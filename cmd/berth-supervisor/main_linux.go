@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -70,9 +71,10 @@ func keepOne(layout paths.Layout, logger *log.Logger, root string) error {
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
-	return keep.Run(keep.Config{
+	err = keep.Run(keep.Config{
 		Program: program, Args: []string{os.Args[0], "--kept", "--root", root}, Listen: f, Log: logger, Stop: stop,
 	})
+	return errors.Join(err, libct.Leave(layout.RootfsDir()))
 }
 
 // serve is the supervisor itself. SIGTERM ends it and its keeper; SIGHUP ends it alone, so that the keeper starts the

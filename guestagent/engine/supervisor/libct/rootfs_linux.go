@@ -135,3 +135,12 @@ func keepPrivate(dir string) error {
 	}
 	return nil
 }
+
+// Leave takes away what New mounted for the roots of containers. Those that run keep theirs.
+func Leave(rootfs string) error {
+	err := unix.Unmount(rootfs, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+	if err == nil || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
+		return nil // EINVAL: nothing is mounted there
+	}
+	return fmt.Errorf("unmounting %s: %w", rootfs, err)
+}
