@@ -9,7 +9,7 @@ import (
 )
 
 // furnish makes the namespaces a machine of their own: mounts that nobody else sees, an empty /run, a /sys and a /proc
-// of these namespaces with the machine's cgroups, a loopback interface, and forwarding. Within them mounts are shared.
+// of these namespaces with the machine's cgroups, a loopback interface, and forwarding.
 func furnish() error {
 	steps := []struct {
 		what string
@@ -22,7 +22,6 @@ func furnish() error {
 		{"raising the loopback interface", loopbackUp},
 		{"allowing forwarding", func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) }},
 		{"hiding the machine's configuration", hideConfig},
-		{"sharing mounts, as systemd does", func() error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, "") }},
 	}
 	for _, s := range steps {
 		if err := s.do(); err != nil {
