@@ -51,16 +51,11 @@ func serve(t *testing.T, socket string) {
 	}()
 }
 
-func TestManyDialsStartOneEngine(t *testing.T) {
-	e := own(t)
-	var starts atomic.Int32
-	d := &Dialer{Endpoint: e, start: func(context.Context, Endpoint, io.Writer) error {
-		starts.Add(1)
-		serve(t, e.Layout.Socket())
-		return nil
-	}}
+// dialAtOnce dials n times, all at once.
+func dialAtOnce(t *testing.T, d *Dialer, n int) {
+	t.Helper()
 	var wg sync.WaitGroup
-	for range 8 {
+	for range n {
 		wg.Go(func() {
 			c, err := d.Dial(t.Context())
 			if err != nil {
@@ -71,6 +66,17 @@ func TestManyDialsStartOneEngine(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+func TestManyDialsStartOneEngine(t *testing.T) {
+	e := own(t)
+	var starts atomic.Int32
+	d := &Dialer{Endpoint: e, start: func(context.Context, Endpoint, io.Writer) error {
+		starts.Add(1)
+		serve(t, e.Layout.Socket())
+		return nil
+	}}
+	dialAtOnce(t, d, 8)
 	if n := starts.Load(); n != 1 {
 		t.Fatalf("%d engines started", n)
 	}

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -51,18 +50,7 @@ func TestTheFirstConnectionStartsTheMachine(t *testing.T) {
 		serve(t, m.DockerSocket())
 		return nil
 	}}
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			c, err := d.Dial(t.Context())
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			_ = c.Close()
-		})
-	}
-	wg.Wait()
+	dialAtOnce(t, d, 4)
 	if n := starts.Load(); n != 1 {
 		t.Errorf("%d starts", n)
 	}

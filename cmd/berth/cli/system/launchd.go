@@ -27,25 +27,24 @@ type launchd struct {
 	agent     func() (string, error) // where berth-hostagent lies
 }
 
-func mac() (launchd, error) {
+func mac(s *session.Session) (ep endpoint.Endpoint, l launchd, err error) {
+	if ep, err = s.Endpoint(); err != nil {
+		return ep, l, err
+	}
 	if os.Geteuid() == 0 {
-		return launchd{}, errdefs.Forbidden("on macOS the machine belongs to a person, not to root").WithHint("Run the command without sudo.")
+		return ep, l, errdefs.Forbidden("on macOS the machine belongs to a person, not to root").WithHint("Run the command without sudo.")
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return launchd{}, errdefs.System("%w", err)
+		return ep, l, errdefs.System("%w", err)
 	}
-	return launchd{home: home, uid: os.Getuid(), launchctl: launchctl, agent: endpoint.FindAgent}, nil
+	return ep, launchd{home: home, uid: os.Getuid(), launchctl: launchctl, agent: endpoint.FindAgent}, nil
 }
 
 func newLaunchdInstall(s *session.Session) *cobra.Command {
 	c := &cobra.Command{Use: "install", Short: "Let launchd serve the Docker API, now and whenever you log in", Args: cobra.NoArgs}
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		ep, err := s.Endpoint()
-		if err != nil {
-			return err
-		}
-		l, err := mac()
+		ep, l, err := mac(s)
 		if err != nil {
 			return err
 		}
@@ -61,11 +60,7 @@ func newLaunchdInstall(s *session.Session) *cobra.Command {
 func newLaunchdUninstall(s *session.Session) *cobra.Command {
 	c := &cobra.Command{Use: "uninstall", Short: "Take the host agent from launchd; machine, containers and data stay", Args: cobra.NoArgs}
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		ep, err := s.Endpoint()
-		if err != nil {
-			return err
-		}
-		l, err := mac()
+		ep, l, err := mac(s)
 		if err != nil {
 			return err
 		}
